@@ -1,0 +1,1 @@
+"""What every fanscribe process shares: errors, settings, logs, metrics, gRPC servers and channels."""

@@ -1,1 +1,1 @@
-"""What every fanscribe process shares: errors, settings, logs, metrics, gRPC servers and channels."""
+"""What every fanscribe process shares: errors, settings, logs, metrics, servers, channels."""

@@ -1,7 +1,8 @@
 """The errors fanscribe knows, told apart by reason.
 
-A failure that a caller can meet is a `FanscribeError`: a reason from the closed list below and a message
-fit for the caller's eyes. Anything else that is raised is a bug, and leaves a server as INTERNAL.
+A failure that a caller can meet is a `FanscribeError`: a reason from the closed list below and a
+message fit for the caller's eyes. Anything else that is raised is a bug, and leaves a server as
+INTERNAL.
 """
 
 from enum import StrEnum

@@ -66,7 +66,7 @@ class Server:
 
     @asynccontextmanager
     async def listening(self, bind: Bind, grace_s: float) -> AsyncIterator[Bind]:
-        """Serve while inside; yields where. On leaving, calls get `grace_s` to end by themselves."""
+        """Serve while inside; yields where. On leaving, calls get `grace_s` to end."""
         await self.set_ready(False)
         port = self.grpc.add_insecure_port(str(bind))
         await self.grpc.start()

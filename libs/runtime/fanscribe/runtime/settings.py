@@ -21,7 +21,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(settings: type[S]) -> S:
-    """Read `settings` from the environment; a bad value stops the process and names the variable."""
+    """Read `settings` from the environment; a bad value stops the process, named."""
     try:
         return settings()
     except ValidationError as error:

@@ -79,8 +79,8 @@ def _domain_error(error: BaseException) -> FanscribeError | None:
 class StatusInterceptor(aio.ServerInterceptor):
     """Ends calls that raise with the status of what they raised.
 
-    The unknown becomes INTERNAL and is logged once, with nothing internal in the message. Only calls
-    that stream responses are wrapped: all of fanscribe's own are.
+    The unknown becomes INTERNAL and is logged once, with nothing internal in the message. Only
+    calls that stream responses are wrapped: all of fanscribe's own are.
     """
 
     async def intercept_service(

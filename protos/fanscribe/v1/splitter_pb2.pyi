@@ -296,22 +296,28 @@ class Capacity(_message.Message):
     SLOTS_FIELD_NUMBER: _builtins.int
     FREE_SLOTS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    ASSIGNMENTS_RECEIVED_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Macro chunks it works on at a time, for all orchestrators together."""
     free_slots: _builtins.int
     """Slots that are free now."""
     draining: _builtins.bool
     """It is about to stop: it finishes what it has and takes nothing new."""
+    assignments_received: _builtins.int
+    """Assignments that have arrived on this stream so far, refused ones included. Those sent later
+    are not yet taken off free_slots.
+    """
     def __init__(
         self,
         *,
         slots: _builtins.int = ...,
         free_slots: _builtins.int = ...,
         draining: _builtins.bool = ...,
+        assignments_received: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignments_received", b"assignments_received", "draining", b"draining", "free_slots", b"free_slots", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -412,6 +418,7 @@ class ChunkFailed(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     BYTES_FETCHED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """The reasons of the public API, for example MEDIA_CHANGED."""
     message: _builtins.str
@@ -420,6 +427,8 @@ class ChunkFailed(_message.Message):
     """Whether another attempt may succeed."""
     bytes_fetched: _builtins.int
     """Bytes of the recording this attempt fetched."""
+    refused: _builtins.bool
+    """The splitter never began: no slot was free, or it is draining. Does not count as an attempt."""
     @_builtins.property
     def chunk(self) -> Global___ChunkRef: ...
     def __init__(
@@ -430,10 +439,11 @@ class ChunkFailed(_message.Message):
         message: _builtins.str = ...,
         retryable: _builtins.bool = ...,
         bytes_fetched: _builtins.int = ...,
+        refused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_fetched", b"bytes_fetched", "chunk", b"chunk", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_fetched", b"bytes_fetched", "chunk", b"chunk", "message", b"message", "reason", b"reason", "refused", b"refused", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -58,3 +58,19 @@ class FanscribeError(Exception):
     def retryable(self) -> bool:
         """Whether another attempt may succeed."""
         return self.reason in _PASSING
+
+
+def domain_error(error: BaseException) -> FanscribeError | None:
+    """Find the domain error in what a call or a task group raised; None if there is none.
+
+    A time-out is one: every deadline of ours that may pass without a better explanation is the
+    caller's.
+    """
+    if isinstance(error, FanscribeError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = (domain_error(inner) for inner in error.exceptions)
+        return next((inner for inner in found if inner is not None), None)
+    if isinstance(error, TimeoutError):
+        return FanscribeError(Reason.DEADLINE_EXCEEDED, "the deadline has passed")
+    return None

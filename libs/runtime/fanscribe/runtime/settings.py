@@ -1,23 +1,49 @@
 """Settings from environment variables, read once when a process starts."""
 
 import sys
-from typing import TypeVar
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "FANSCRIBE_"
 
 S = TypeVar("S", bound="Settings")
 
 
-class Settings(BaseSettings):
-    """Base of each service's settings: field `some_name_s` is read from `FANSCRIBE_SOME_NAME_S`.
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
-    Lists are written as JSON or, where a field says so, separated by commas.
-    """
+
+T = TypeVar("T")
+# A list written as its elements with commas between them.
+CommaSeparated = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Base of each service's settings: field `some_name_s` is read from `FANSCRIBE_SOME_NAME_S`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+
+class ServiceSettings(Settings):
+    """What every gRPC service is told: where to listen, how to log, how to stop."""
+
+    # Address to listen on.
+    host: str = "0.0.0.0"  # noqa: S104  a service in a container is reached from outside of it
+    # gRPC port; 0 picks a free one.
+    port: int = Field(default=50051, ge=0, le=65535)
+    # Port of /metrics; 0 picks a free one.
+    metrics_port: int = Field(default=9090, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # How long work in hand may go on after SIGTERM before it is given up.
+    drain_s: float = Field(default=60, ge=0)
+    # Networks that recordings may come from although they are not public, in CIDR notation,
+    # separated by commas ("10.1.0.0/16,::1/128").
+    media_allowed_networks: CommaSeparated[IPv4Network | IPv6Network] = ()
 
 
 def read_settings(settings: type[S]) -> S:

@@ -1,7 +1,8 @@
 """Domain errors as gRPC statuses and back: one table, one interceptor."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -10,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
-from fanscribe.runtime.errors import FanscribeError, Reason
+from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
 
 _log = logging.getLogger(__name__)
 
@@ -64,18 +65,6 @@ async def _abort(context: aio.ServicerContext[Any, Any], error: FanscribeError) 
     await context.abort(code, error.message)
 
 
-def _domain_error(error: BaseException) -> FanscribeError | None:
-    """Find the domain error in what a task group or a plain call raised."""
-    if isinstance(error, FanscribeError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        found = (_domain_error(inner) for inner in error.exceptions)
-        return next((inner for inner in found if inner is not None), None)
-    if isinstance(error, TimeoutError):
-        return FanscribeError(Reason.DEADLINE_EXCEEDED, "the deadline of the call has passed")
-    return None
-
-
 class StatusInterceptor(aio.ServerInterceptor):
     """Ends calls that raise with the status of what they raised.
 
@@ -105,13 +94,18 @@ class StatusInterceptor(aio.ServerInterceptor):
         )
 
 
-def _guarded(behaviour: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-    async def call(request: Any, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+def _guarded(
+    behaviour: Callable[..., AsyncGenerator[Any, None]],
+) -> Callable[..., AsyncGenerator[Any, None]]:
+    async def call(
+        request: Any, context: aio.ServicerContext[Any, Any]
+    ) -> AsyncGenerator[Any, None]:
         try:
-            async for response in behaviour(request, context):
-                yield response
+            async with aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    yield response
         except (FanscribeError, TimeoutError, ExceptionGroup) as error:
-            known = _domain_error(error)
+            known = domain_error(error)
             if known is None:
                 known = _unknown(error)
             elif known.reason is Reason.INTERNAL:

@@ -1,0 +1,72 @@
+"""Runs an orchestrator: `python -m fanscribe.orchestrator`, configured by FANSCRIBE_* variables."""
+
+import asyncio
+import logging
+
+from fanscribe.media.access import MediaAccess
+from fanscribe.media.policy import SourcePolicy
+from fanscribe.media.timeline import samples_of_s
+from fanscribe.orchestrator.discovery import StaticDiscovery
+from fanscribe.orchestrator.job import Parts
+from fanscribe.orchestrator.metrics import OrchestratorMetrics
+from fanscribe.orchestrator.planner import Planner
+from fanscribe.orchestrator.scheduler import Scheduler
+from fanscribe.orchestrator.service import TranscriberService
+from fanscribe.orchestrator.settings import OrchestratorSettings
+from fanscribe.orchestrator.splitters import SplitterPool
+from fanscribe.runtime.logs import configure_logs
+from fanscribe.runtime.metrics import metrics_server, new_registry
+from fanscribe.runtime.server import Bind, Server, stop_requested
+from fanscribe.runtime.settings import read_settings
+from fanscribe.v1 import transcriber_pb2, transcriber_pb2_grpc
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: OrchestratorSettings) -> None:
+    """Serve until SIGTERM, then let jobs go on for at most `drain_s`."""
+    stop = stop_requested()
+    registry = new_registry()
+    metrics = OrchestratorMetrics(registry)
+    scheduler = Scheduler(
+        metrics,
+        asyncio.get_running_loop().call_later,
+        settings.chunk_attempts,
+        settings.chunk_timeout_s,
+    )
+    pool = SplitterPool(StaticDiscovery(settings.splitters), scheduler, settings.chunk_timeout_s)
+    server = Server([transcriber_pb2.DESCRIPTOR.services_by_name["Transcriber"].full_name])
+    policy = SourcePolicy(allowed_networks=settings.media_allowed_networks)
+    with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:
+        async with MediaAccess(policy) as media, asyncio.TaskGroup() as group:
+            reach_samples = samples_of_s(settings.boundary_reach_s)
+            planner = Planner(media, reach_samples, settings.boundary_searches)
+            parts = Parts(media, planner, scheduler, metrics, settings.splitter_wait_s)
+            service = TranscriberService(parts, settings)
+            transcriber_pb2_grpc.add_TranscriberServicer_to_server(service, server.grpc)
+            links = group.create_task(pool.run())
+            bind = Bind(settings.host, settings.port)
+            async with server.listening(bind, settings.drain_s) as bound:
+                # Ready whether or not there are splitters: waiting jobs are what starts them.
+                await server.set_ready(True)
+                addresses = {
+                    "address": str(bound),
+                    "metrics_address": str(Bind(settings.host, metrics_port)),
+                }
+                _log.info("serving", extra={"fields": addresses})
+                await stop.wait()
+                service.close()
+                _log.info("draining")
+            links.cancel()
+    _log.info("stopped")
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    settings = read_settings(OrchestratorSettings)
+    configure_logs("orchestrator", settings.log_level)
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

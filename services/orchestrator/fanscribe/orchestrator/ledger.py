@@ -1,0 +1,138 @@
+"""What is known of every macro chunk of a job, and the text of its micro chunks."""
+
+from dataclasses import dataclass, field
+
+from fanscribe.media.timeline import Span
+from fanscribe.orchestrator.planner import MacroChunk
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word on the recording's timeline."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class TextSegment:
+    """A piece of text on the recording's timeline."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    language: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class MicroResult:
+    """The text of one micro chunk."""
+
+    span: Span
+    transcribed_samples: int
+    speech_samples: int
+    language: str
+    segments: tuple[TextSegment, ...]
+
+
+@dataclass
+class _Entry:
+    chunk: MacroChunk
+    received: dict[int, Span] = field(default_factory=dict)  # by start sample
+    done: bool = False
+
+
+class Ledger:
+    """The macro chunks of one job. Every micro result is taken once, from whatever attempt."""
+
+    def __init__(self, duration_samples: int) -> None:
+        # As the container tells it, until the last chunk has found the real end.
+        self.duration_samples = duration_samples
+        self.done_samples = 0
+        self.transcribed_samples = 0
+        self.speech_samples = 0
+        self.wordless_speech_samples = 0
+        self._language_samples: dict[str, int] = {}
+        self._entries: dict[int, _Entry] = {}
+        self._planned = False
+
+    def planned(self, chunk: MacroChunk) -> None:
+        """Enter a chunk."""
+        self._entries[chunk.index] = _Entry(chunk)
+        self._planned = chunk.to_end
+
+    def received(self, index: int, result: MicroResult) -> bool:
+        """Enter a micro result; False if it is known already."""
+        entry = self._entries[index]
+        if result.span.start_sample in entry.received:
+            return False
+        entry.received[result.span.start_sample] = result.span
+        self.done_samples += result.span.samples
+        self.transcribed_samples += result.transcribed_samples
+        self.speech_samples += result.speech_samples
+        if not result.segments:
+            self.wordless_speech_samples += result.speech_samples
+        elif result.language:
+            heard = self._language_samples.get(result.language, 0)
+            self._language_samples[result.language] = heard + result.speech_samples
+        return True
+
+    def remaining_samples(self, index: int) -> int:
+        """Audio of a chunk whose text is not known yet, by what the container tells."""
+        entry = self._entries[index]
+        known = sum(span.samples for span in entry.received.values())
+        return max(0, entry.chunk.span.samples - known)
+
+    def received_starts(self, index: int) -> list[int]:
+        """Start samples of the micro chunks of a chunk that need not be done again."""
+        return sorted(self._entries[index].received)
+
+    def finished(self, index: int, end_sample: int) -> None:
+        """Close a chunk that ends at `end_sample`.
+
+        Raises FanscribeError INTERNAL if its micro results do not tile it: then text is missing or
+        doubled, which nobody may take for success.
+        """
+        entry = self._entries[index]
+        position = entry.chunk.span.start_sample
+        for span in sorted(entry.received.values()):
+            if span.start_sample != position:
+                break
+            position = span.end_sample
+        expected = end_sample if entry.chunk.to_end else entry.chunk.span.end_sample
+        if position != expected or end_sample != expected:
+            raise FanscribeError(
+                Reason.INTERNAL,
+                f"the text of macro chunk {index} does not account for all of its audio",
+            )
+        entry.done = True
+        if entry.chunk.to_end:
+            self.duration_samples = end_sample
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk of the recording is done."""
+        return self._planned and all(entry.done for entry in self._entries.values())
+
+    @property
+    def chunks_done(self) -> int:
+        """Number of chunks that are done."""
+        return sum(entry.done for entry in self._entries.values())
+
+    @property
+    def chunks_planned(self) -> int:
+        """Number of chunks whose boundaries are known."""
+        return len(self._entries)
+
+    @property
+    def language(self) -> str:
+        """Language of most of the speech; empty if there was none."""
+        heard = self._language_samples
+        return max(heard, key=lambda language: heard[language]) if heard else ""

@@ -1,0 +1,104 @@
+"""The orchestrator's domain as protobuf messages, and back."""
+
+from fanscribe.media.timeline import Span
+from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
+from fanscribe.orchestrator.options import Options
+from fanscribe.orchestrator.scheduler import ChunkTask
+from fanscribe.v1 import splitter_pb2, transcriber_pb2
+
+
+def options_message(options: Options) -> transcriber_pb2.TranscribeOptions:
+    """Render complete options."""
+    return transcriber_pb2.TranscribeOptions(
+        macro_chunk_size_sec=options.macro_chunk_s,
+        micro_chunk_size_sec=options.micro_chunk_s,
+        language=options.language,
+        task=(
+            transcriber_pb2.TASK_TRANSLATE if options.translate else transcriber_pb2.TASK_TRANSCRIBE
+        ),
+        word_timestamps=options.word_timestamps,
+        initial_prompt=options.initial_prompt,
+    )
+
+
+def chunk_ref_of(task: ChunkTask) -> splitter_pb2.ChunkRef:
+    """Name an attempt."""
+    return splitter_pb2.ChunkRef(
+        job_id=task.job.job_id, chunk_index=task.chunk.index, attempt=task.attempt
+    )
+
+
+def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssignment:
+    """Render an attempt for the splitter; it may take `timeout_s` or what the job has left."""
+    order = task.job.order(task.chunk)
+    recording, source = order.recording, order.recording.source
+    if order.time_left_s is not None:
+        timeout_s = min(timeout_s, order.time_left_s)
+    return splitter_pb2.ChunkAssignment(
+        chunk=chunk_ref_of(task),
+        media=splitter_pb2.Media(
+            url=source.url,
+            size_bytes=source.size_bytes,
+            etag=source.etag,
+            last_modified=source.last_modified,
+            container=recording.container,
+            stream_index=recording.stream_index,
+            start_time_us=recording.start_time_us,
+        ),
+        span=splitter_pb2.SampleSpan(
+            start_sample=task.chunk.span.start_sample, end_sample=task.chunk.span.end_sample
+        ),
+        to_end=task.chunk.to_end,
+        options=options_message(order.options),
+        timeout_ms=max(1, int(timeout_s * 1000)),
+        received_start_samples=order.received_starts,
+    )
+
+
+def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
+    """Read the text of a micro chunk."""
+    return MicroResult(
+        span=Span(message.span.start_sample, message.span.end_sample),
+        transcribed_samples=message.transcribed_samples,
+        speech_samples=message.speech_samples,
+        language=message.language,
+        segments=tuple(_segment_of(segment) for segment in message.segments),
+    )
+
+
+def _segment_of(message: transcriber_pb2.Segment) -> TextSegment:
+    return TextSegment(
+        start_ms=message.start_ms,
+        end_ms=message.end_ms,
+        text=message.text,
+        language=message.language,
+        avg_logprob=message.avg_logprob,
+        no_speech_prob=message.no_speech_prob,
+        compression_ratio=message.compression_ratio,
+        words=tuple(
+            Word(word.start_ms, word.end_ms, word.text, word.probability) for word in message.words
+        ),
+    )
+
+
+def segment_message(index: int, segment: TextSegment) -> transcriber_pb2.Segment:
+    """Render a piece of text for the caller."""
+    return transcriber_pb2.Segment(
+        index=index,
+        start_ms=segment.start_ms,
+        end_ms=segment.end_ms,
+        text=segment.text,
+        language=segment.language,
+        avg_logprob=segment.avg_logprob,
+        no_speech_prob=segment.no_speech_prob,
+        compression_ratio=segment.compression_ratio,
+        words=[
+            transcriber_pb2.Word(
+                start_ms=word.start_ms,
+                end_ms=word.end_ms,
+                text=word.text,
+                probability=word.probability,
+            )
+            for word in segment.words
+        ],
+    )

@@ -1,0 +1,40 @@
+"""Settings of an orchestrator."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from fanscribe.runtime.settings import CommaSeparated, ServiceSettings
+
+
+def _check_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{value!r} is not host:port")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+
+
+class OrchestratorSettings(ServiceSettings):
+    """Read from the environment; see `ServiceSettings` for the names."""
+
+    # Addresses of the splitters, host:port, separated by commas.
+    splitters: CommaSeparated[Address] = ()
+    # Nominal length of a macro chunk where the caller does not say.
+    macro_chunk_size_sec: int = Field(default=300, ge=30, le=3600)
+    # Greatest length of a micro chunk where the caller does not say.
+    micro_chunk_size_sec: int = Field(default=28, ge=5, le=30)
+    # A macro boundary is moved to a pause at most this far away.
+    boundary_reach_s: float = Field(default=8, ge=0, le=30)
+    # Boundaries of one recording that are looked for at a time.
+    boundary_searches: int = Field(default=2, ge=1, le=64)
+    # Jobs at a time; more are refused.
+    max_jobs: int = Field(default=64, ge=1)
+    # Attempts at one macro chunk before the job fails.
+    chunk_attempts: int = Field(default=4, ge=1, le=20)
+    # How long one attempt at a macro chunk may take before it is given to another splitter.
+    chunk_timeout_s: float = Field(default=900, gt=0)
+    # How long a job waits while no splitter at all is connected: time for one to be started.
+    splitter_wait_s: float = Field(default=60, ge=0)

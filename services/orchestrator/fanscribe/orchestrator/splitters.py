@@ -1,0 +1,156 @@
+"""Streams to the splitters of the discovery, one each, kept up for as long as they are listed."""
+
+import asyncio
+import logging
+from typing import Final
+
+import grpc
+from grpc import aio
+
+from fanscribe.orchestrator.discovery import Discovery
+from fanscribe.orchestrator.messages import assignment_of, chunk_ref_of, micro_result_of
+from fanscribe.orchestrator.scheduler import ChunkTask, Scheduler
+from fanscribe.runtime.channels import open_channel
+from fanscribe.runtime.errors import FanscribeError, Reason
+from fanscribe.v1 import splitter_pb2 as pb
+from fanscribe.v1.splitter_pb2_grpc import SplitterStub
+
+_log = logging.getLogger(__name__)
+
+_FIRST_BACKOFF_S: Final = 0.2
+_LONGEST_BACKOFF_S: Final = 5.0
+
+_Call = aio.StreamStreamCall[pb.SplitRequest, pb.SplitResponse]
+
+
+class SplitterPool:
+    """Follows the discovery: opens streams to new splitters, closes those to gone ones."""
+
+    def __init__(self, discovery: Discovery, scheduler: Scheduler, chunk_timeout_s: float) -> None:
+        self._discovery = discovery
+        self._scheduler = scheduler
+        self._chunk_timeout_s = chunk_timeout_s
+
+    async def run(self) -> None:
+        """Keep the streams until cancelled."""
+        links: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            async for addresses in self._discovery.addresses():
+                for gone in links.keys() - addresses:
+                    links.pop(gone).cancel()
+                for address in sorted(addresses - links.keys()):
+                    link = SplitterLink(address, self._scheduler, self._chunk_timeout_s)
+                    links[address] = group.create_task(link.run())
+
+
+class SplitterLink:
+    """The stream to one splitter; to the scheduler, the splitter itself."""
+
+    def __init__(self, address: str, scheduler: Scheduler, chunk_timeout_s: float) -> None:
+        self.address = address
+        self.free_slots = 0
+        self._scheduler = scheduler
+        self._chunk_timeout_s = chunk_timeout_s
+        self._tasks: dict[tuple[str, int], ChunkTask] = {}
+        self._requests: asyncio.Queue[pb.SplitRequest] = asyncio.Queue()
+        self._assignments_sent = 0
+
+    async def run(self) -> None:
+        """Connect, and again whenever the stream ends, until cancelled."""
+        backoff_s = _FIRST_BACKOFF_S
+        async with open_channel(self.address) as channel:
+            while True:
+                try:
+                    heard = await self._session(SplitterStub(channel).Split())
+                except grpc.RpcError as error:
+                    heard = self._assignments_sent > 0
+                    _log.warning("stream to splitter %s broke: %s", self.address, _code(error))
+                finally:
+                    self._lost()
+                backoff_s = _FIRST_BACKOFF_S if heard else min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                await asyncio.sleep(backoff_s)
+
+    def assign(self, task: ChunkTask) -> None:
+        """Send an assignment."""
+        self.free_slots -= 1
+        self._assignments_sent += 1
+        self._tasks[_key(task)] = task
+        request = assignment_of(task, self._chunk_timeout_s)
+        self._requests.put_nowait(pb.SplitRequest(assignment=request))
+
+    def cancel(self, task: ChunkTask) -> None:
+        """Send a cancel, and listen no more."""
+        if self._tasks.pop(_key(task), None) is not None:
+            cancel = pb.ChunkCancel(chunk=chunk_ref_of(task))
+            self._requests.put_nowait(pb.SplitRequest(cancel=cancel))
+
+    async def _session(self, call: _Call) -> bool:
+        """Talk to the splitter until it ends the stream; returns whether it said anything."""
+        heard = False
+        sending = asyncio.create_task(self._send(call))
+        try:
+            async for response in call:
+                heard = True
+                self._handle(response)
+        finally:
+            call.cancel()
+            sending.cancel()
+            await asyncio.wait([sending])
+        return heard
+
+    async def _send(self, call: _Call) -> None:
+        while True:
+            await call.write(await self._requests.get())
+
+    def _lost(self) -> None:
+        self.free_slots = 0
+        self._assignments_sent = 0
+        self._tasks.clear()
+        self._requests = asyncio.Queue()
+        self._scheduler.splitter_left(self)
+
+    def _handle(self, response: pb.SplitResponse) -> None:
+        match response.WhichOneof("response"):
+            case "capacity":
+                capacity = response.capacity
+                unseen = self._assignments_sent - capacity.assignments_received
+                self.free_slots = 0 if capacity.draining else capacity.free_slots - unseen
+                self._scheduler.splitter_changed(self)
+            case "micro_result":
+                if task := self._task(response.micro_result.chunk):
+                    self._scheduler.micro_received(task, micro_result_of(response.micro_result))
+            case "chunk_done":
+                self._done(response.chunk_done)
+            case "chunk_failed":
+                self._failed(response.chunk_failed)
+
+    def _done(self, done: pb.ChunkDone) -> None:
+        if task := self._task(done.chunk):
+            del self._tasks[_key(task)]
+            task.job.attempt_ended(done.bytes_fetched, list(done.warnings))
+            self._scheduler.attempt_done(task, done.end_sample)
+
+    def _failed(self, failed: pb.ChunkFailed) -> None:
+        if task := self._task(failed.chunk):
+            del self._tasks[_key(task)]
+            if failed.refused:
+                self._scheduler.attempt_refused(task)
+                return
+            task.job.attempt_ended(failed.bytes_fetched, [])
+            known = failed.reason in Reason.__members__
+            reason = Reason(failed.reason) if known else Reason.INTERNAL
+            error = FanscribeError(reason, failed.message)
+            self._scheduler.attempt_failed(task, error, failed.retryable)
+
+    def _task(self, ref: pb.ChunkRef) -> ChunkTask | None:
+        """Find the attempt a response is about; None if it was cancelled meanwhile."""
+        task = self._tasks.get((ref.job_id, ref.chunk_index))
+        return task if task is not None and task.attempt == ref.attempt else None
+
+
+def _key(task: ChunkTask) -> tuple[str, int]:
+    return task.job.job_id, task.chunk.index
+
+
+def _code(error: grpc.RpcError) -> str:
+    return error.code().name if isinstance(error, aio.AioRpcError) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Turns macro chunks into text: extract, cut at pauses, transcribe on Triton, stream back."""

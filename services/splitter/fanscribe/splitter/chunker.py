@@ -1,0 +1,132 @@
+"""Cuts a stream of samples into micro chunks that end in pauses."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
+from fanscribe.media.speech import FRAME_SAMPLES
+from fanscribe.media.timeline import SAMPLE_RATE, Span
+
+_FRAMES_PER_S: Final = SAMPLE_RATE / FRAME_SAMPLES
+
+# Silence kept before and after speech: soft onsets and endings lie in it.
+PADDING_FRAMES: Final = round(0.4 * _FRAMES_PER_S)
+# A pause this long ends a micro chunk, however short that is.
+LONG_PAUSE_FRAMES: Final = round(2.0 * _FRAMES_PER_S)
+# Silence is told in pieces of at most this, so that progress goes on and memory stays bounded.
+SILENCE_FRAMES: Final = round(30.0 * _FRAMES_PER_S)
+# A micro chunk of continuous speech is cut in the last part of what it may be.
+CUT_FROM: Final = 0.6
+
+
+class Detector(Protocol):
+    """Speech probabilities of a stream, a frame at a time; `media.speech.SpeechDetector`."""
+
+    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Return the probabilities of the frames that `samples` completes."""
+        ...
+
+    def flush(self) -> NDArray[np.float32]:
+        """Return the probability of the unfinished last frame, if there is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class MicroChunk:
+    """A stretch of the timeline, and the part of it in which there may be speech."""
+
+    span: Span
+    audio_start_sample: int
+    audio: NDArray[np.int16]  # empty for silence
+    speech_samples: int
+
+
+class Chunker:
+    """Cuts one macro chunk. The spans of its micro chunks tile what was fed, exactly.
+
+    Cuts depend only on the samples, never on how they were fed, so that another attempt at the same
+    macro chunk finds the same ones.
+    """
+
+    def __init__(self, detector: Detector, start_sample: int, longest_samples: int) -> None:
+        self._detector = detector
+        self._gate = SpeechGate()
+        self._longest_frames = longest_samples // FRAME_SAMPLES
+        # Everything from here on is not yet part of a micro chunk.
+        self._start_sample = start_sample
+        self._audio: NDArray[np.int16] = np.empty(0, np.int16)
+        self._probabilities: NDArray[np.float32] = np.empty(0, np.float32)
+        self._speech: NDArray[np.bool_] = np.empty(0, np.bool_)
+
+    def feed(self, samples: NDArray[np.int16]) -> list[MicroChunk]:
+        """Take the next samples; return the micro chunks they complete."""
+        self._audio = np.concatenate((self._audio, samples))
+        self._extend(self._detector.feed(samples))
+        done = []
+        while (cut := self._next_cut()) is not None:
+            done.append(self._take(cut))
+        return done
+
+    def finish(self) -> list[MicroChunk]:
+        """Return what is left; nothing may be fed after it."""
+        self._extend(self._detector.flush())
+        done = []
+        while (cut := self._next_cut()) is not None:
+            done.append(self._take(cut))
+        if len(self._audio):
+            done.append(self._take(len(self._speech)))
+        return done
+
+    def _extend(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = np.concatenate((self._probabilities, probabilities))
+        self._speech = np.concatenate((self._speech, self._gate.feed(probabilities)))
+
+    def _next_cut(self) -> int | None:
+        """Return the frame before which the next micro chunk ends; None if more must be heard."""
+        # Each step looks at a stretch of fixed length, however much more has been heard: what is
+        # decided must not depend on the size of the blocks.
+        frames = len(self._speech)
+        opening = np.flatnonzero(self._speech[: SILENCE_FRAMES + PADDING_FRAMES])
+        if not len(opening):
+            return SILENCE_FRAMES if frames >= SILENCE_FRAMES + PADDING_FRAMES else None
+        first = max(0, int(opening[0]) - PADDING_FRAMES)
+        furthest = first + self._longest_frames
+        reach = self._speech[:furthest]
+        voiced = np.flatnonzero(reach)
+        long_pauses = np.flatnonzero(np.diff(np.append(voiced, len(reach))) > LONG_PAUSE_FRAMES)
+        if len(long_pauses):
+            return int(voiced[long_pauses[0]]) + 1 + PADDING_FRAMES
+        return self._cut_in_speech(first, furthest) if frames >= furthest else None
+
+    def _cut_in_speech(self, first: int, furthest: int) -> int:
+        """Return where to cut speech that is as long as a micro chunk may be."""
+        for share in (CUT_FROM, 0.2):
+            earliest = first + int(self._longest_frames * share)
+            reach = self._speech[earliest:furthest]
+            if (pause := longest_pause(reach, near=len(reach))) is not None:
+                return earliest + pause
+        earliest = first + int(self._longest_frames * CUT_FROM)
+        return earliest + least_speech(self._probabilities[earliest:furthest])
+
+    def _take(self, cut: int) -> MicroChunk:
+        end = min(cut * FRAME_SAMPLES, len(self._audio))
+        voiced = np.flatnonzero(self._speech[:cut])
+        begin, stop = 0, 0
+        if len(voiced):
+            begin = max(0, int(voiced[0]) - PADDING_FRAMES) * FRAME_SAMPLES
+            stop = min(end, (int(voiced[-1]) + 1 + PADDING_FRAMES) * FRAME_SAMPLES)
+        chunk = MicroChunk(
+            span=Span(self._start_sample, self._start_sample + end),
+            audio_start_sample=self._start_sample + begin,
+            # A copy: a view would keep the whole buffer alive while the model works.
+            audio=self._audio[begin:stop].copy(),
+            speech_samples=min(len(voiced) * FRAME_SAMPLES, stop - begin),
+        )
+        self._start_sample += end
+        self._audio = self._audio[end:]
+        self._probabilities = self._probabilities[cut:]
+        self._speech = self._speech[cut:]
+        return chunk

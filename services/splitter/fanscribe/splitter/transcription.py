@@ -1,0 +1,168 @@
+"""The home of tritonclient: micro chunks go to the Whisper model as samples, text comes back."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import tritonclient.grpc.aio as triton
+from numpy.typing import NDArray
+from tritonclient.utils import InferenceServerException
+
+from fanscribe.runtime.errors import FanscribeError, Reason
+from fanscribe.splitter.metrics import SplitterMetrics
+from fanscribe.splitter.settings import SplitterSettings
+
+_FIRST_BACKOFF_S: Final = 0.2
+_LONGEST_BACKOFF_S: Final = 3.0
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What the model is asked to do with one micro chunk."""
+
+    language: str  # ISO 639-1; empty: detect
+    task: str  # "transcribe" or "translate"
+    word_timestamps: bool
+    initial_prompt: str
+
+    def encoded(self) -> bytes:
+        """Render as the model's OPTIONS input."""
+        return json.dumps(self.__dict__).encode()
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word; times in milliseconds from the start of the audio that was sent."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class TextSegment:
+    """A piece of text; times in milliseconds from the start of the audio that was sent."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What the model made of one micro chunk."""
+
+    language: str
+    language_probability: float
+    segments: tuple[TextSegment, ...]
+    truncated: bool  # the model reached its token limit: text may be missing
+
+
+class Transcriber:
+    """The Whisper model on Triton. An async context manager: it holds the connection."""
+
+    def __init__(self, settings: SplitterSettings, metrics: SplitterMetrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._permits = asyncio.Semaphore(settings.inference_in_flight)
+
+    async def __aenter__(self) -> Self:
+        """Open the connection; nothing is sent yet."""
+        self._client = triton.InferenceServerClient(self._settings.inference_address)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection; what runs on it is cancelled on Triton."""
+        await self._client.close()
+
+    async def ready(self) -> bool:
+        """Ask whether the model can be used now."""
+        try:
+            return bool(
+                await self._client.is_model_ready(self._settings.inference_model, client_timeout=5)
+            )
+        except InferenceServerException:
+            return False
+
+    @property
+    def permits(self) -> asyncio.Semaphore:
+        """Bounds what is on Triton: take one before `transcribe`, give it back after."""
+        return self._permits
+
+    async def transcribe(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+        """Transcribe at most 30 s of mono 16 kHz samples.
+
+        Raises FanscribeError: INFERENCE_UNAVAILABLE if Triton cannot be reached for
+        `inference_wait_s` or does not answer in time, OPTION_OUT_OF_RANGE if the model refuses the
+        options.
+        """
+        give_up = time.monotonic() + self._settings.inference_wait_s
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            try:
+                with self._metrics.inference_seconds.time():
+                    return await self._infer(audio, options)
+            except InferenceServerException as error:
+                status = str(error.status() or "").removeprefix("StatusCode.")
+                # A model that is still loading answers NOT_FOUND or says so in UNAVAILABLE.
+                if status != "UNAVAILABLE" or time.monotonic() + backoff_s > give_up:
+                    raise _domain_error(status, error) from error
+            self._metrics.inference_retries.inc()
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+
+    async def _infer(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+        samples = triton.InferInput("AUDIO", [1, len(audio)], "INT16")
+        samples.set_data_from_numpy(audio[np.newaxis, :])
+        asked = triton.InferInput("OPTIONS", [1, 1], "BYTES")
+        asked.set_data_from_numpy(np.array([[options.encoded()]], dtype=np.object_))
+        answer = await self._client.infer(
+            self._settings.inference_model,
+            [samples, asked],
+            client_timeout=self._settings.inference_timeout_s,
+        )
+        return _transcript(json.loads(answer.as_numpy("RESULT").item()))
+
+
+def _transcript(result: dict[str, Any]) -> Transcript:
+    return Transcript(
+        language=result["language"],
+        language_probability=result["language_probability"],
+        segments=tuple(
+            TextSegment(**{**segment, "words": tuple(Word(**w) for w in segment.get("words", ()))})
+            for segment in result["segments"]
+        ),
+        truncated=result.get("truncated", False),
+    )
+
+
+def _domain_error(status: str, error: InferenceServerException) -> FanscribeError:
+    match status:
+        case "INVALID_ARGUMENT":
+            return FanscribeError(Reason.OPTION_OUT_OF_RANGE, str(error.message()))
+        case "DEADLINE_EXCEEDED":
+            return FanscribeError(
+                Reason.INFERENCE_UNAVAILABLE,
+                "the model did not answer in time; it may be overloaded",
+            )
+        case "UNAVAILABLE" | "NOT_FOUND":
+            return FanscribeError(
+                Reason.INFERENCE_UNAVAILABLE,
+                "the model cannot be reached; it may be starting or stopped",
+            )
+        case _:
+            return FanscribeError(Reason.INTERNAL, f"the model failed ({status})")

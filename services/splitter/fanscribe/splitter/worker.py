@@ -1,0 +1,102 @@
+"""Works through one macro chunk: extract, cut, transcribe, report."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fanscribe.media.access import MediaAccess
+from fanscribe.media.probe import Recording
+from fanscribe.media.speech import SpeechDetector
+from fanscribe.media.timeline import Span, samples_of_s
+from fanscribe.splitter.chunker import Chunker, MicroChunk
+from fanscribe.splitter.metrics import SplitterMetrics
+from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A macro chunk to work on."""
+
+    recording: Recording
+    span: Span
+    to_end: bool
+    longest_micro_chunk_s: int
+    options: ModelOptions
+    # Start samples of micro chunks whose text is known from an earlier attempt.
+    received: frozenset[int]
+
+
+@dataclass
+class Balance:
+    """What an attempt has cost and found so far; filled as it runs, so that failures tell too."""
+
+    end_sample: int
+    bytes_fetched: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+Report = Callable[[MicroChunk, Transcript | None], Awaitable[None]]
+
+
+class Worker:
+    """Turns macro chunks into text. Holds nothing of any chunk between calls."""
+
+    def __init__(
+        self, media: MediaAccess, transcriber: Transcriber, metrics: SplitterMetrics
+    ) -> None:
+        self._media = media
+        self._transcriber = transcriber
+        self._metrics = metrics
+
+    async def work(self, assignment: Assignment, balance: Balance, report: Report) -> None:
+        """Report every micro chunk of the assignment, silence with None, as soon as it is known.
+
+        Memory is bounded by the micro chunks in flight: the recording is read no faster than Triton
+        takes them. Raises FanscribeError.
+        """
+        chunker = Chunker(
+            SpeechDetector(),
+            assignment.span.start_sample,
+            samples_of_s(assignment.longest_micro_chunk_s),
+        )
+        extraction = self._media.extract(
+            assignment.recording, assignment.span, to_end=assignment.to_end
+        )
+        async with asyncio.TaskGroup() as group, extraction as audio:
+            try:
+                async for block in audio:
+                    for chunk in await asyncio.to_thread(chunker.feed, block):
+                        await self._begin(chunk, assignment, balance, report, group)
+                for chunk in await asyncio.to_thread(chunker.finish):
+                    await self._begin(chunk, assignment, balance, report, group)
+            finally:
+                balance.bytes_fetched = audio.bytes_fetched
+                balance.warnings.extend(audio.warnings)
+                self._metrics.bytes_fetched.inc(audio.bytes_fetched)
+
+    async def _begin(
+        self,
+        chunk: MicroChunk,
+        assignment: Assignment,
+        balance: Balance,
+        report: Report,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """Start on a micro chunk; waits only until there is room for it."""
+        balance.end_sample = chunk.span.end_sample
+        self._metrics.audio_seconds.inc(chunk.span.samples / samples_of_s(1))
+        if chunk.span.start_sample in assignment.received:
+            self._metrics.micro_chunks.labels("kept").inc()
+        elif not len(chunk.audio):
+            self._metrics.micro_chunks.labels("silent").inc()
+            await report(chunk, None)
+        else:
+            await self._transcriber.permits.acquire()
+            task = group.create_task(self._transcribe(chunk, assignment.options, report))
+            task.add_done_callback(lambda _: self._transcriber.permits.release())
+
+    async def _transcribe(self, chunk: MicroChunk, options: ModelOptions, report: Report) -> None:
+        with self._metrics.inference_in_flight.track_inprogress():
+            transcript = await self._transcriber.transcribe(chunk.audio, options)
+        self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
+        await report(chunk, transcript)

@@ -1,0 +1,108 @@
+"""A span of a recording as audio: exact to the sample, or an error."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanscribe.media.ffmpeg import Process
+from fanscribe.media.gateway import Reading
+from fanscribe.media.limits import MediaLimits
+from fanscribe.media.timeline import BYTES_PER_SAMPLE, SAMPLE_RATE, Span, ms_of
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+_log = logging.getLogger(__name__)
+
+BLOCK_SAMPLES = SAMPLE_RATE  # one second
+
+# Containers without a duration of their own: what we know of it is an estimate, so a recording
+# that ends before it is no sign of damage.
+_ESTIMATED = frozenset({"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts"})
+
+
+class Extraction:
+    """Audio of a span, decoded as it is asked for. Iterate once.
+
+    Yields int16 blocks of `BLOCK_SAMPLES` (the last one may be shorter), mono, 16 kHz, in order,
+    `span.samples` in all, or all until the end of the recording. Raises FanscribeError:
+    MEDIA_TRUNCATED when the recording ends too soon, or what befell the reading.
+    """
+
+    def __init__(
+        self,
+        *,
+        process: Process,
+        reading: Reading,
+        container: str,
+        span: Span,
+        to_end: bool,
+        limits: MediaLimits,
+    ) -> None:
+        self.warnings: list[str] = []  # what the caller should know, in plain words
+        self._process = process
+        self._reading = reading
+        self._estimated = to_end and container in _ESTIMATED
+        self._span = span
+        self._to_end = to_end
+        self._limits = limits
+        self._waited_s = 0.0
+
+    @property
+    def bytes_fetched(self) -> int:
+        """Bytes fetched from the media host so far."""
+        return self._reading.reader.bytes_fetched
+
+    async def __aiter__(self) -> AsyncIterator[NDArray[np.int16]]:
+        """Yield the blocks."""
+        samples = 0
+        while True:
+            block = await self._next_block()
+            samples += len(block)
+            if len(block) < BLOCK_SAMPLES:
+                break
+            yield block
+        # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
+        self._reading.check()
+        missing = self._span.samples - samples
+        padding = await self._judge_end(missing) if missing > 0 else 0
+        block = np.concatenate([block, np.zeros(padding, np.int16)])
+        if len(block):
+            yield block
+
+    async def _next_block(self) -> NDArray[np.int16]:
+        """Read a block; a shorter one is the last."""
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        try:
+            async with asyncio.timeout(self._limits.extract_deadline_s - self._waited_s):
+                data = await self._process.stdout.readexactly(BLOCK_SAMPLES * BYTES_PER_SAMPLE)
+        except asyncio.IncompleteReadError as error:
+            data = error.partial
+        except TimeoutError as error:
+            raise FanscribeError(
+                Reason.MEDIA_HOST_UNAVAILABLE,
+                "the media host is too slow to read the recording from",
+            ) from error
+        self._waited_s += loop.time() - started_s
+        return np.frombuffer(data, np.dtype("<i2")).astype(np.int16, copy=False)
+
+    async def _judge_end(self, missing: int) -> int:
+        """Return how many samples of silence to add for `missing` ones, or raise."""
+        exit_code = await self._process.exit_code()
+        missing_ms = ms_of(missing)
+        fields = {"exit_code": exit_code, "missing_ms": missing_ms}
+        _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
+        if missing_ms <= self._limits.shortfall_tolerance_ms:
+            return 0 if self._to_end else missing
+        if self._estimated and exit_code == 0:
+            self.warnings.append(
+                f"the recording ends {missing_ms} ms before the duration its container suggests"
+            )
+            return 0
+        raise FanscribeError(
+            Reason.MEDIA_TRUNCATED,
+            f"the recording breaks off: {missing_ms} ms of audio are missing before"
+            f" {ms_of(self._span.end_sample)} ms; upload it again",
+        )

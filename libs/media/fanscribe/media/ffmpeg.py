@@ -1,0 +1,133 @@
+"""The home of ffmpeg: what it is told and how it is run."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import ffmpeg
+
+from fanscribe.media.limits import KIB
+from fanscribe.media.timeline import SAMPLE_RATE
+
+_log = logging.getLogger(__name__)
+
+# Containers that hold media themselves. Playlists (hls, dash, concat, sdp …) name other URLs and
+# must never be followed.
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,mov,mp3,mpc,mpc8,"
+    "mpeg,mpegts,mxf,ogg,tak,tta,w64,wav,wv"
+)
+# What ffmpeg's socket holds was fetched but may never be asked for: little of it.
+_INPUT = {
+    "format_whitelist": _DEMUXERS,
+    "protocol_whitelist": "http,tcp",
+    "max_redirects": 0,
+    "recv_buffer_size": 64 * KIB,
+}
+# No proxy variables reach it, and its messages are in English.
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+_STDERR_TAIL_LINES = 20
+
+
+class Process:
+    """A running ffmpeg or ffprobe."""
+
+    def __init__(self, process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
+        self.stdout = stdout
+        self.messages: deque[str] = deque(maxlen=_STDERR_TAIL_LINES)  # its last words
+        self._process = process
+
+    async def exit_code(self) -> int:
+        """Wait for the end; call it after the end of `stdout`."""
+        return await self._process.wait()
+
+    async def _drain(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101  it is piped
+        while line := await self._process.stderr.read(8 * KIB):
+            self.messages.extend(line.decode(errors="replace").splitlines())
+
+    async def _kill(self) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
+        while await self.stdout.read(64 * KIB):
+            pass  # an unread pipe would keep the process's transport open
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def running(arguments: Sequence[str]) -> AsyncIterator[Process]:
+    """Run a command while inside; on leaving, it and whatever it started are killed."""
+    child = await asyncio.create_subprocess_exec(
+        # Dies with us, however we end.
+        *("setpriv", "--pdeathsig", "KILL", "--", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        env=_ENVIRONMENT,
+        limit=64 * KIB,
+    )
+    assert child.stdout is not None  # noqa: S101  it is piped
+    process = Process(child, child.stdout)
+    drain = asyncio.create_task(process._drain())  # noqa: SLF001
+    try:
+        yield process
+    finally:
+        await process._kill()  # noqa: SLF001
+        await drain
+
+
+def probe_arguments(url: str) -> list[str]:
+    """Command that describes the container and its streams as JSON."""
+    return [*_ffprobe(), "-of", "json", "-show_format", "-show_streams", url]
+
+
+def scan_arguments(url: str, stream_index: int) -> list[str]:
+    """Command that writes a line "pts_time,duration_time" for each packet of a stream."""
+    entries = "packet=pts_time,duration_time"
+    select = ["-select_streams", str(stream_index), "-show_entries", entries]
+    return [*_ffprobe(), *select, "-of", "csv=p=0", url]
+
+
+def _ffprobe() -> list[str]:
+    options = [part for key, value in _INPUT.items() for part in (f"-{key}", str(value))]
+    return ["ffprobe", "-v", "error", "-threads", "1", *options]
+
+
+def extract_arguments(
+    url: str, stream_index: int, start_time_us: int, start_sample: int, end_sample: int | None
+) -> list[str]:
+    """Command that writes [start_sample, end_sample) of the timeline to its standard output.
+
+    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording.
+    """
+    # Decoders and the resampler need a run-up of a second, which is dropped again. A seek to a
+    # whole second lies on the sample grid of every usual rate, so the resampler's phase, and with
+    # it every sample, is the same as in one decode from the start.
+    seek_s = max(0, start_sample // SAMPLE_RATE - 1)
+    arguments: dict[str, object] = dict(_INPUT)
+    filters = []
+    if seek_s:
+        seek_us = start_time_us + seek_s * 1_000_000
+        arguments |= {"seek_timestamp": 1, "ss": f"{seek_us}us"}
+    else:
+        filters.append("asetpts=PTS-STARTPTS")
+    # Gaps become silence, so that later samples keep their place.
+    filters.append(f"aresample={SAMPLE_RATE}:async=1:first_pts=0")
+    filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
+    skipped = start_sample - seek_s * SAMPLE_RATE
+    trim = f"atrim=start_sample={skipped}"
+    if end_sample is not None:
+        trim += f":end_sample={skipped + end_sample - start_sample}"
+    filters.append(trim)
+    stream = ffmpeg.input(url, threads=1, **arguments)[str(stream_index)]
+    output = stream.output(
+        "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
+    )
+    command: list[str] = output.global_args("-nostdin", "-hide_banner", "-v", "warning").compile()
+    return command

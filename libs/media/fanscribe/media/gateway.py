@@ -1,0 +1,141 @@
+"""A loopback HTTP server between ffmpeg and our readers: ffmpeg never touches the network."""
+
+import asyncio
+import re
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from fanscribe.media.limits import KIB
+from fanscribe.media.reader import Reader
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+# Kernel buffers hold what ffmpeg may never ask for; small ones keep reading ahead bounded.
+SOCKET_BUFFER_BYTES = 64 * KIB
+
+
+class Reading:
+    """One reader offered to one ffmpeg process, at a URL nobody can guess."""
+
+    def __init__(self, reader: Reader, url: str, max_requests: int) -> None:
+        self.reader = reader
+        self.url = url
+        self.error: FanscribeError | None = None  # the first that befell the reader
+        self._requests_left = max_requests
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def check(self) -> None:
+        """Raise what befell the reader, if anything did."""
+        if self.error is not None:
+            raise self.error
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Serve one request of ffmpeg; it ends early when ffmpeg goes away."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  this is a coroutine
+        self._tasks.add(task)
+        try:
+            return await self._answer(request)
+        finally:
+            self._tasks.discard(task)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        size_bytes = self.reader.source.size_bytes
+        match = _RANGE.fullmatch(request.headers.get("Range", "bytes=0-"))
+        start = int(match[1]) if match else size_bytes
+        if start >= size_bytes:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{size_bytes}"})
+        end = min(int(match[2]) + 1, size_bytes) if match and match[2] else size_bytes
+        self._requests_left -= 1
+        if self._requests_left < 0:
+            self.error = self.error or FanscribeError(
+                Reason.MEDIA_UNREADABLE, "the recording is damaged: reading it leads nowhere"
+            )
+        if self.error is not None:
+            return web.Response(status=502)
+        response = web.StreamResponse(
+            status=206,
+            headers={
+                "Accept-Ranges": "bytes",
+                "Content-Length": str(end - start),
+                "Content-Range": f"bytes {start}-{end - 1}/{size_bytes}",
+                "Content-Type": "application/octet-stream",
+            },
+        )
+        await response.prepare(request)
+        if request.method == "GET":
+            await self._stream(request, response, start, end)
+        return response
+
+    async def _stream(
+        self, request: web.Request, response: web.StreamResponse, start: int, end: int
+    ) -> None:
+        try:
+            async with aclosing(self.reader.read(start, end)) as pieces:
+                async for piece in pieces:
+                    await response.write(piece)
+        except FanscribeError as error:
+            self.error = self.error or error
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # ffmpeg seeks or has enough: it closed the connection
+
+    async def end(self) -> None:
+        """Stop serving at once and wait until nothing is fetched any more."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+class Gateway:
+    """The server; an async context manager."""
+
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._readings: dict[str, Reading] = {}
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/{token}", self._answer)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.0
+        )
+        await self._runner.setup()
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        self._port: int = listener.getsockname()[1]
+        await web.SockSite(self._runner, listener).start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    @asynccontextmanager
+    async def serving(self, reader: Reader) -> AsyncIterator[Reading]:
+        """Offer `reader` while inside."""
+        token = secrets.token_urlsafe(24)
+        url = f"http://127.0.0.1:{self._port}/{token}"
+        reading = self._readings[token] = Reading(reader, url, self._max_requests)
+        try:
+            yield reading
+        finally:
+            del self._readings[token]
+            await reading.end()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        reading = self._readings.get(request.match_info["token"])
+        return await reading.answer(request) if reading else web.Response(status=404)

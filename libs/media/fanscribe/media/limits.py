@@ -1,0 +1,41 @@
+"""How long, how often and how much: every bound of reading recordings in one place."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """Bounds for reading one recording. The defaults suit recordings of up to ten hours."""
+
+    # Requests to the media host.
+    connect_timeout_s: float = 10.0  # for name, connection and TLS handshake together
+    stall_timeout_s: float = 20.0  # without a single byte, before the head or in the body
+    attempts: int = 5  # in a row without a byte gained; then the host counts as unavailable
+    backoff_s: float = 0.2  # before the second attempt; doubles with each one after it
+    backoff_max_s: float = 5.0  # also the longest Retry-After that is waited for
+
+    # One reading: a probe, or the extraction of one span.
+    probe_deadline_s: float = 60.0  # for a probe from first to last byte
+    extract_deadline_s: float = 300.0  # spent waiting for audio; the consumer's time is its own
+    ffmpeg_requests: int = 2_000  # asked of the gateway; a demuxer gone mad asks without end
+    fetched_bytes_floor: int = 32 * MIB  # may be fetched whatever the size of the recording
+    fetched_bytes_per_byte: float = 3.0  # beside that, for each byte of the recording
+
+    # Fetching: blocks start small and grow with what is read in sequence.
+    block_min_bytes: int = 64 * KIB
+    block_max_bytes: int = 4 * MIB
+    block_growth: float = 0.125  # of what was read in sequence so far: bounds what is over-read
+
+    # Container indexes, read again for every span, lie at the edges of a recording.
+    cache_bytes: int = 64 * MIB  # kept in the process, for all recordings together; 0 keeps none
+    cache_edge_bytes: int = 8 * MIB  # of each end of a recording
+
+    # What comes out.
+    shortfall_tolerance_ms: int = 100  # filled with silence at the end of a span; beyond: an error
+
+    def fetched_bytes(self, size_bytes: int) -> int:
+        """Bytes that one reading of a recording of `size_bytes` may fetch."""
+        return self.fetched_bytes_floor + round(self.fetched_bytes_per_byte * size_bytes)

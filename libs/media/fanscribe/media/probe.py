@@ -1,0 +1,115 @@
+"""What a recording is: container, codec, timeline."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fanscribe.media.ffmpeg import probe_arguments, running, scan_arguments
+from fanscribe.media.gateway import Reading
+from fanscribe.media.limits import KIB
+from fanscribe.media.source import Source
+from fanscribe.media.timeline import samples_of_s
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+_HEAD_BYTES = 1024
+# ffprobe takes almost anything for something; below this it is guessing.
+_MIN_PROBE_SCORE = 20
+_MAX_DESCRIPTION_BYTES = 4096 * KIB
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording whose first audio stream can be extracted."""
+
+    source: Source
+    container: str  # in ffmpeg's words: "mov,mp4,m4a,3gp,3g2,mj2"
+    codec: str  # in ffmpeg's words: "aac"
+    stream_index: int  # of the audio stream, among all streams
+    start_time_us: int  # time stamp of the timeline's sample 0 in the container
+    duration_samples: int  # as the container tells it; extraction to the end tells the truth
+
+
+async def describe(reading: Reading) -> Recording:
+    """Find out what the recording behind `reading` is. Raises FanscribeError."""
+    await _refuse_text(reading)
+    data = await _output(reading, probe_arguments(reading.url))
+    description: dict[str, Any] = json.loads(data or b"{}")
+    container: dict[str, Any] = description.get("format", {})
+    streams: list[dict[str, Any]] = description.get("streams", [])
+    if not streams or int(container.get("probe_score", 0)) < _MIN_PROBE_SCORE:
+        raise _unreadable("is not in a media format that fanscribe reads")
+    stream = next((stream for stream in streams if stream.get("codec_type") == "audio"), None)
+    if stream is None:
+        raise FanscribeError(Reason.MEDIA_NO_AUDIO, "the recording has no audio stream")
+    if stream.get("codec_name", "unknown") == "unknown" or not int(stream.get("sample_rate", 0)):
+        raise _unreadable("has audio that fanscribe cannot decode")
+    start_s = float(stream.get("start_time", 0.0))
+    duration_s = _duration_s(container, stream, start_s)
+    if duration_s is None:
+        duration_s = await _scan_duration_s(reading, stream["index"], start_s)
+    if duration_s <= 0:
+        raise _unreadable("holds no audio")
+    return Recording(
+        source=reading.reader.source,
+        container=container["format_name"],
+        codec=stream["codec_name"],
+        stream_index=stream["index"],
+        start_time_us=round(start_s * 1_000_000),
+        duration_samples=samples_of_s(duration_s),
+    )
+
+
+async def _refuse_text(reading: Reading) -> None:
+    """Raise MEDIA_UNREADABLE for web pages, playlists and other text, which ffprobe may accept."""
+    source = reading.reader.source
+    head = b"".join(
+        [piece async for piece in reading.reader.read(0, min(_HEAD_BYTES, source.size_bytes))]
+    )
+    text = head.decode("utf-8", errors="ignore")
+    printable = all(character >= " " or character in "\t\r\n\f" for character in text)
+    # A character cut in two at the end is at most three bytes.
+    if printable and len(text.encode()) >= len(head) - 3:
+        raise _unreadable("is text, such as a web page or a playlist, not media")
+
+
+async def _output(reading: Reading, arguments: list[str]) -> bytes:
+    async with running(arguments) as process:
+        data = b""
+        while len(data) < _MAX_DESCRIPTION_BYTES:
+            piece = await process.stdout.read(64 * KIB)
+            if not piece:
+                break
+            data += piece
+        reading.check()
+        return data
+
+
+def _duration_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:
+    """Return the audio's duration if the container tells it."""
+    if "duration" in stream:
+        return float(stream["duration"])
+    if "duration" not in container:
+        return None
+    duration_s = float(container["duration"])
+    # Matroska tells the time at which it ends, other containers how long they are.
+    if container["format_name"].startswith("matroska"):
+        return duration_s - start_s
+    return duration_s - max(0.0, start_s - float(container.get("start_time", start_s)))
+
+
+async def _scan_duration_s(reading: Reading, stream_index: int, start_s: float) -> float:
+    """Read every packet's time stamp: one pass over the bytes."""
+    end_s = start_s
+    async with running(scan_arguments(reading.url, stream_index)) as process:
+        while line := await process.stdout.readline():
+            pts, _, duration = line.decode().strip().partition(",")
+            try:
+                end_s = max(end_s, float(pts) + float(duration.strip(",")))
+            except ValueError:
+                continue  # "N/A": a packet without a time stamp tells nothing
+        reading.check()
+    return end_s - start_s
+
+
+def _unreadable(problem: str) -> FanscribeError:
+    return FanscribeError(Reason.MEDIA_UNREADABLE, f"the file at the media URL {problem}")

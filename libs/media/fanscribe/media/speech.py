@@ -1,0 +1,70 @@
+"""Speech detection: Silero VAD over a stream of audio."""
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+FRAME_SAMPLES: Final = 512  # 32 ms
+_CONTEXT_SAMPLES: Final = 64  # of the frame before, which the model sees too
+_STATE_SHAPE: Final = (1, 1, 128)
+
+
+@functools.cache
+def _session() -> Any:
+    """Load the model that faster-whisper ships, without importing faster-whisper."""
+    spec = importlib.util.find_spec("faster_whisper")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("faster-whisper, which ships the Silero model, is not installed")
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    path = Path(spec.origin).parent / "assets" / "silero_vad_v6.onnx"
+    return onnxruntime.InferenceSession(
+        str(path), providers=["CPUExecutionProvider"], sess_options=options
+    )
+
+
+class SpeechDetector:
+    """Tells how likely each frame of a stream holds speech.
+
+    Frames are `FRAME_SAMPLES` long, back to back from the first sample. Results do not depend on
+    how the samples are split into calls; many frames in one call are much faster.
+    """
+
+    def __init__(self) -> None:
+        self._h = np.zeros(_STATE_SHAPE, np.float32)
+        self._c = np.zeros(_STATE_SHAPE, np.float32)
+        self._context = np.zeros(_CONTEXT_SAMPLES, np.float32)
+        self._rest = np.zeros(0, np.int16)
+
+    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Take int16 samples, mono, 16 kHz; return the probabilities of the frames completed."""
+        pending = np.concatenate([self._rest, samples])
+        whole = len(pending) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = pending[whole:].copy()
+        return self._run(pending[:whole])
+
+    def flush(self) -> NDArray[np.float32]:
+        """Return the probability of the last frame, filled up with zeros, if samples are left."""
+        missing = -len(self._rest) % FRAME_SAMPLES
+        return self.feed(np.zeros(missing, np.int16))
+
+    def _run(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        if not len(samples):
+            return np.zeros(0, np.float32)
+        frames = samples.astype(np.float32).reshape(-1, FRAME_SAMPLES) / np.float32(32768)
+        tails = frames[:, -_CONTEXT_SAMPLES:]
+        contexts = np.concatenate([self._context[np.newaxis], tails[:-1]])
+        inputs = np.concatenate([contexts, frames], axis=1)
+        probabilities, self._h, self._c = _session().run(
+            None, {"input": inputs, "h": self._h, "c": self._c}
+        )
+        self._context = tails[-1].copy()
+        return np.asarray(probabilities, np.float32).reshape(-1)

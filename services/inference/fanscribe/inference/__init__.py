@@ -1,0 +1,1 @@
+"""The inference service: Whisper in Triton Inference Server, and what starts it on one machine."""

@@ -1,0 +1,107 @@
+"""`python -m fanscribe.inference`: Whisper in a Triton of this machine, until SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from fanscribe.inference.errors import SetupError, TritonError
+from fanscribe.inference.installation import find_installation
+from fanscribe.inference.launcher import (
+    Endpoints,
+    Triton,
+    TritonCommand,
+    free_ports,
+    running_triton,
+)
+from fanscribe.inference.repository import ModelConfig, build_repository
+from fanscribe.inference.run_folder import run_folder
+from fanscribe.inference.settings import InferenceSettings
+from fanscribe.inference.weights import resolve_weights
+from fanscribe.runtime.logs import configure_logs
+from fanscribe.runtime.server import Bind, stop_requested
+from fanscribe.runtime.settings import read_settings
+
+_log = logging.getLogger("fanscribe.inference")
+
+# Answers without a model: for tests and benchmarks of everything around it.
+STAND_IN = "stand-in"
+
+
+def main() -> None:
+    """Run until told to stop; exits 78 if the settings or the machine are not fit."""
+    settings = read_settings(InferenceSettings)
+    configure_logs("inference", settings.log_level)
+    # Until the event loop takes over: leave through the `with` below.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with run_folder() as folder:
+            asyncio.run(_serve(settings, _prepare(settings, folder)))
+    except SetupError as error:
+        _log.critical("%s", error)
+        sys.exit(78)  # EX_CONFIG of sysexits.h
+    except TritonError as error:
+        _log.critical("%s", error)
+        sys.exit(1)
+
+
+def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
+    """Lay out the run folder and say what to run."""
+    installation = find_installation()
+    weights = None
+    if settings.model != STAND_IN:
+        weights = resolve_weights(settings.model, settings.cache_dir, settings.model_sha256)
+    config = ModelConfig(
+        weights=weights,
+        device=settings.device,
+        compute_type=settings.effective_compute_type,
+        instances=settings.effective_instances,
+        threads=settings.threads,
+        max_batch_size=settings.max_batch_size,
+        queue_delay_ms=settings.queue_delay_ms,
+        bucket_ms=settings.bucket_ms,
+    )
+    build_repository(folder / "models", config)
+    installation.copy_backend(folder / "backends")
+    ports = free_ports(settings.host, [settings.port, settings.http_port, settings.metrics_port])
+    return TritonCommand(
+        binary=installation.binary,
+        environment=installation.environment(settings.threads),
+        repository=folder / "models",
+        backends=folder / "backends",
+        shared_memory_prefix=folder.name,
+        on_gpu=settings.device == "cuda",
+        endpoints=Endpoints(*(Bind(settings.host, port) for port in ports)),
+        drain_s=settings.drain_s,
+    )
+
+
+async def _serve(settings: InferenceSettings, command: TritonCommand) -> None:
+    """Run Triton until a signal asks to stop; raises TritonError if it ends before."""
+    stop = stop_requested()
+    async with running_triton(command) as triton:
+        watch = asyncio.create_task(_watch(triton, command.endpoints, settings.startup_s))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({watch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                watch.result()
+        finally:
+            watch.cancel()
+            stopping.cancel()
+
+
+async def _watch(triton: Triton, endpoints: Endpoints, startup_s: float) -> None:
+    await triton.wait_ready(endpoints.http, startup_s)
+    addresses = {
+        "address": str(endpoints.grpc),
+        "http_address": str(endpoints.http),
+        "metrics_address": str(endpoints.metrics),
+    }
+    _log.info("serving", extra={"fields": addresses})
+    await triton.wait_ended()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The model repository Triton reads: the committed model, configured for this machine."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from fanscribe.inference.errors import SetupError
+
+# The committed configuration ends here; what follows is written for each machine.
+MARK: Final = "# ---- What follows differs between machines"
+
+# In a wheel the repository lies in the package, in a checkout two folders up.
+_HERE: Final = Path(__file__).parent
+_SOURCES: Final = (_HERE / "model_repository", _HERE.parents[1] / "model_repository")
+_STAND_IN: Final = _HERE.parents[1] / "model_repository_stand_in"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The part of the configuration that differs between machines."""
+
+    # Folder of the weights; None for the stand-in.
+    weights: Path | None
+    device: Literal["cpu", "cuda"]
+    compute_type: str
+    instances: int
+    threads: int
+    max_batch_size: int
+    queue_delay_ms: int
+    bucket_ms: int
+
+    def render(self) -> str:
+        """Write it as text of Triton's ModelConfig."""
+        kind = "KIND_GPU" if self.device == "cuda" else "KIND_CPU"
+        parameters = {
+            "weights": str(self.weights or ""),
+            "compute_type": self.compute_type,
+            "threads": str(self.threads),
+            "bucket_ms": str(self.bucket_ms),
+        }
+        entries = ",\n".join(
+            f"  {{ key: {_quoted(key)}, value: {{ string_value: {_quoted(value)} }} }}"
+            for key, value in parameters.items()
+        )
+        return (
+            f"max_batch_size: {self.max_batch_size}\n"
+            "dynamic_batching {\n"
+            f"  max_queue_delay_microseconds: {self.queue_delay_ms * 1000}\n"
+            "}\n"
+            f"instance_group [ {{ kind: {kind}, count: {self.instances} }} ]\n"
+            f"parameters [\n{entries}\n]\n"
+        )
+
+
+def build_repository(target: Path, config: ModelConfig) -> None:
+    """Write a model repository with the model `whisper` into the new folder `target`."""
+    source = next((folder for folder in _SOURCES if folder.is_dir()), None)
+    if source is None:
+        raise SetupError("this installation lacks the Triton model; install fanscribe again")
+    code = source / "whisper" / "1"
+    if config.weights is None:
+        code = _STAND_IN / "whisper" / "1"
+        if not code.is_dir():
+            raise SetupError("the stand-in model is for tests; it exists only in a checkout")
+    shutil.copytree(code, target / "whisper" / "1", ignore=shutil.ignore_patterns("__pycache__"))
+    contract, _, _ = (source / "whisper" / "config.pbtxt").read_text().partition(MARK)
+    (target / "whisper" / "config.pbtxt").write_text(contract + config.render())
+
+
+def _quoted(text: str) -> str:
+    """Write `text` as a string of protobuf's text format."""
+    return (
+        '"'
+        + "".join(f"\\{byte:03o}" if _special(byte) else chr(byte) for byte in text.encode())
+        + '"'
+    )
+
+
+def _special(byte: int) -> bool:
+    return byte in b'"\\' or not 32 <= byte < 127

@@ -1,0 +1,59 @@
+"""Settings of the local inference service."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from fanscribe.runtime.settings import Settings
+
+
+class InferenceSettings(Settings):
+    """How to run Triton and which weights it serves."""
+
+    # "tiny.en" or "base" (weights from the package index), a folder, or "owner/name@revision" of
+    # the Hugging Face Hub. "stand-in" answers without a model, for tests.
+    model: str = "tiny.en"
+    # SHA-256 that model.bin must have, in hexadecimal. Empty: the one known for the model's source.
+    model_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    # Where joined weights and the digests already computed are kept.
+    cache_dir: Path = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "fanscribe"
+
+    # Address to listen on.
+    host: str = "0.0.0.0"  # noqa: S104  a service in a cluster
+    # Ports of gRPC, HTTP and Prometheus metrics; 0 picks a free one.
+    port: int = Field(default=8001, ge=0, le=65535)
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    metrics_port: int = Field(default=8002, ge=0, le=65535)
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    # Number format of CTranslate2. Empty: int8 on the CPU, float16 on a GPU.
+    compute_type: str = ""
+    # Copies of the model that work side by side. 0: one for each core, or one on a GPU.
+    instances: int = Field(default=0, ge=0, le=64)
+    # Threads of each copy on the CPU. Several copies of one thread beat one of several threads.
+    threads: int = Field(default=1, ge=1, le=64)
+    # Windows computed together at most.
+    max_batch_size: int = Field(default=16, ge=1, le=128)
+    # How long a window waits for company while a copy of the model is idle, in milliseconds.
+    queue_delay_ms: int = Field(default=20, ge=0, le=10_000)
+    # Windows are padded to a multiple of this, in milliseconds: less waste or larger batches.
+    bucket_ms: int = Field(default=5_000, ge=1_000, le=30_000, multiple_of=20)
+
+    # How long Triton may take to load the model, in seconds.
+    startup_s: float = Field(default=120.0, gt=0)
+    # How long Triton may take to finish what it has when it is told to stop, in seconds.
+    drain_s: float = Field(default=20.0, ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def effective_compute_type(self) -> str:
+        """Number format, with the device's default filled in."""
+        return self.compute_type or ("float16" if self.device == "cuda" else "int8")
+
+    @property
+    def effective_instances(self) -> int:
+        """Number of copies of the model, with the device's default filled in."""
+        cores = len(os.sched_getaffinity(0)) // self.threads
+        return self.instances or (1 if self.device == "cuda" else max(1, cores))

@@ -1,0 +1,65 @@
+"""The Triton model `whisper`: requests in, results out. The work is done by fanscribe_whisper."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from fanscribe_whisper.batches import Window
+from fanscribe_whisper.decoder import Decoder
+from fanscribe_whisper.options import RequestError
+from fanscribe_whisper.transcriber import Transcriber
+
+
+class TritonPythonModel:
+    """What Triton's Python backend calls; one object, in a process of its own, per instance."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the weights that the model configuration names."""
+        config = json.loads(args["model_config"])
+        parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
+        on_gpu = args["model_instance_kind"] == "GPU"
+        decoder = Decoder(
+            Path(parameters["weights"]),
+            device="cuda" if on_gpu else "cpu",
+            device_index=int(args["model_instance_device_id"]) if on_gpu else 0,
+            compute_type=parameters["compute_type"],
+            threads=int(parameters["threads"]),
+        )
+        self._transcriber = Transcriber(decoder, bucket_ms=int(parameters["bucket_ms"]))
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer a batch of requests together; what is wrong with one is told to that one alone."""
+        answers: dict[int, Any] = {}
+        windows: dict[int, Window] = {}
+        for index, request in enumerate(requests):
+            if request.is_cancelled():
+                answers[index] = _error("the request was cancelled", pb_utils.TritonError.CANCELLED)
+                continue
+            try:
+                windows[index] = self._window(request)
+            except RequestError as error:
+                answers[index] = _error(str(error), pb_utils.TritonError.INVALID_ARG)
+        if windows:
+            results = self._transcriber.transcribe(list(windows.values()))
+            answers.update(zip(windows, map(_answer, results), strict=True))
+        return [answers[index] for index in range(len(requests))]
+
+    def _window(self, request: Any) -> Window:
+        samples = pb_utils.get_input_tensor_by_name(request, "AUDIO").as_numpy()
+        options = pb_utils.get_input_tensor_by_name(request, "OPTIONS").as_numpy()
+        if len(samples) != 1:
+            raise RequestError(f"send one window in each request, not {len(samples)}")
+        return self._transcriber.window(samples[0], options[0, 0])
+
+
+def _answer(result: Mapping[str, Any]) -> Any:
+    text = json.dumps(result, ensure_ascii=False).encode()
+    tensor = pb_utils.Tensor("RESULT", np.array([[text]], dtype=np.object_))
+    return pb_utils.InferenceResponse(output_tensors=[tensor])
+
+
+def _error(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

@@ -1,0 +1,44 @@
+# Everything a developer runs. `make` alone lists it.
+
+VENV := .venv
+STAMP := $(VENV)/.set-up
+PYTEST := $(VENV)/bin/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format protos bench
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with the fanscribe command; installs system packages that are missing
+
+# Runs again only when what is to be installed has changed.
+$(STAMP): pyproject.toml $(wildcard deploy/setup/*.sh)
+	deploy/setup/system-packages.sh
+	deploy/setup/virtualenv.sh
+	@touch $@
+
+demo: setup ## Transcribe three minutes of real speech with a local stack
+	$(VENV)/bin/python -m demo
+
+test: setup ## Run the tests
+	$(PYTEST) -m "not slow"
+
+test-all: setup ## Run all tests, those that take minutes too
+	$(PYTEST)
+
+lint: setup ## Check style, formatting and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy demo
+
+format: setup ## Format the code, and fix what can be fixed
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+protos: setup ## Generate the Python modules of protos/ anew
+	$(VENV)/bin/python protos/generate.py
+
+bench: setup ## Measure speed end to end
+	$(VENV)/bin/python -m benchmarks.end_to_end

@@ -81,7 +81,6 @@ class MediaAccess:
                 yield Extraction(
                     process=process,
                     reading=reading,
-                    container=recording.container,
                     span=span,
                     to_end=to_end,
                     limits=self._limits,

@@ -17,10 +17,6 @@ _log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = SAMPLE_RATE  # one second
 
-# Containers without a duration of their own: what we know of it is an estimate, so a recording
-# that ends before it is no sign of damage.
-_ESTIMATED = frozenset({"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts"})
-
 
 class Extraction:
     """Audio of a span, decoded as it is asked for. Iterate once.
@@ -35,7 +31,6 @@ class Extraction:
         *,
         process: Process,
         reading: Reading,
-        container: str,
         span: Span,
         to_end: bool,
         limits: MediaLimits,
@@ -43,7 +38,6 @@ class Extraction:
         self.warnings: list[str] = []  # what the caller should know, in plain words
         self._process = process
         self._reading = reading
-        self._estimated = to_end and container in _ESTIMATED
         self._span = span
         self._to_end = to_end
         self._limits = limits
@@ -96,11 +90,6 @@ class Extraction:
         _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
         if missing_ms <= self._limits.shortfall_tolerance_ms:
             return 0 if self._to_end else missing
-        if self._estimated and exit_code == 0:
-            self.warnings.append(
-                f"the recording ends {missing_ms} ms before the duration its container suggests"
-            )
-            return 0
         raise FanscribeError(
             Reason.MEDIA_TRUNCATED,
             f"the recording breaks off: {missing_ms} ms of audio are missing before"

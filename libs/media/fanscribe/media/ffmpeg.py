@@ -30,7 +30,11 @@ _INPUT = {
 }
 # No proxy variables reach it, and its messages are in English.
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-_STDERR_TAIL_LINES = 20
+_STDERR_TAIL_LINES = 40
+_PROBED_PACKETS = 20
+
+# A message of ffmpeg's: nothing in its output tells that a duration is a guess.
+DURATION_ESTIMATED = "Estimating duration from bitrate"
 
 
 class Process:
@@ -83,20 +87,25 @@ async def running(arguments: Sequence[str]) -> AsyncIterator[Process]:
 
 
 def probe_arguments(url: str) -> list[str]:
-    """Command that describes the container and its streams as JSON."""
-    return [*_ffprobe(), "-of", "json", "-show_format", "-show_streams", url]
+    """Command that describes the container, its first audio stream and that one's first frames."""
+    entries = (
+        "format=format_name,probe_score,nb_streams,start_time,duration"
+        ":stream=index,codec_name,sample_rate,duration:frame=pts_time,nb_samples"
+    )
+    select = ["-select_streams", "a:0", "-read_intervals", f"%+#{_PROBED_PACKETS}"]
+    return [*_ffprobe("warning"), *select, "-show_entries", entries, "-of", "json", url]
 
 
 def scan_arguments(url: str, stream_index: int) -> list[str]:
     """Command that writes a line "pts_time,duration_time" for each packet of a stream."""
     entries = "packet=pts_time,duration_time"
     select = ["-select_streams", str(stream_index), "-show_entries", entries]
-    return [*_ffprobe(), *select, "-of", "csv=p=0", url]
+    return [*_ffprobe("error"), *select, "-of", "csv=p=0", url]
 
 
-def _ffprobe() -> list[str]:
+def _ffprobe(verbosity: str) -> list[str]:
     options = [part for key, value in _INPUT.items() for part in (f"-{key}", str(value))]
-    return ["ffprobe", "-v", "error", "-threads", "1", *options]
+    return ["ffprobe", "-v", verbosity, "-threads", "1", *options]
 
 
 def extract_arguments(

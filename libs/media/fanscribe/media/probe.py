@@ -1,10 +1,11 @@
 """What a recording is: container, codec, timeline."""
 
 import json
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from fanscribe.media.ffmpeg import probe_arguments, running, scan_arguments
+from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
 from fanscribe.media.gateway import Reading
 from fanscribe.media.limits import KIB
 from fanscribe.media.source import Source
@@ -32,19 +33,19 @@ class Recording:
 async def describe(reading: Reading) -> Recording:
     """Find out what the recording behind `reading` is. Raises FanscribeError."""
     await _refuse_text(reading)
-    data = await _output(reading, probe_arguments(reading.url))
-    description: dict[str, Any] = json.loads(data or b"{}")
+    description = await _description(reading)
     container: dict[str, Any] = description.get("format", {})
-    streams: list[dict[str, Any]] = description.get("streams", [])
-    if not streams or int(container.get("probe_score", 0)) < _MIN_PROBE_SCORE:
+    if int(container.get("probe_score", 0)) < _MIN_PROBE_SCORE:
         raise _unreadable("is not in a media format that fanscribe reads")
-    stream = next((stream for stream in streams if stream.get("codec_type") == "audio"), None)
-    if stream is None:
-        raise FanscribeError(Reason.MEDIA_NO_AUDIO, "the recording has no audio stream")
-    if stream.get("codec_name", "unknown") == "unknown" or not int(stream.get("sample_rate", 0)):
+    if not description.get("streams"):
+        if container.get("nb_streams"):
+            raise FanscribeError(Reason.MEDIA_NO_AUDIO, "the recording has no audio stream")
+        raise _unreadable("holds no audio")
+    stream: dict[str, Any] = description["streams"][0]
+    start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
+    if start_s is None:
         raise _unreadable("has audio that fanscribe cannot decode")
-    start_s = float(stream.get("start_time", 0.0))
-    duration_s = _duration_s(container, stream, start_s)
+    duration_s = None if description["estimated"] else _duration_s(container, stream, start_s)
     if duration_s is None:
         duration_s = await _scan_duration_s(reading, stream["index"], start_s)
     if duration_s <= 0:
@@ -72,16 +73,34 @@ async def _refuse_text(reading: Reading) -> None:
         raise _unreadable("is text, such as a web page or a playlist, not media")
 
 
-async def _output(reading: Reading, arguments: list[str]) -> bytes:
-    async with running(arguments) as process:
-        data = b""
+async def _description(reading: Reading) -> dict[str, Any]:
+    """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
+    async with running(probe_arguments(reading.url)) as process:
+        data = bytearray()
         while len(data) < _MAX_DESCRIPTION_BYTES:
             piece = await process.stdout.read(64 * KIB)
             if not piece:
                 break
             data += piece
+        await process.exit_code()
         reading.check()
-        return data
+        estimated = any(DURATION_ESTIMATED in message for message in process.messages)
+    description: dict[str, Any] = json.loads(data or b"{}")
+    return {**description, "estimated": estimated}
+
+
+def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
+    """Return the time stamp of the first sample that decodes; None if none does.
+
+    The stream's own start_time counts what the decoder drops (encoder delay). Containers that round
+    time stamps (Matroska: to 1 ms) are met by taking the middle of what many frames say.
+    """
+    starts_s, samples = [], 0
+    for frame in frames:
+        if "pts_time" in frame:
+            starts_s.append(float(frame["pts_time"]) - samples / sample_rate)
+        samples += int(frame.get("nb_samples", 0))
+    return statistics.median(starts_s) if starts_s else None
 
 
 def _duration_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:

@@ -55,7 +55,9 @@ class IndexCache:
     def keeps(self, source: Source, position: int) -> bool:
         """Whether the byte at `position` lies where containers keep their indexes."""
         edge = min(position, source.size_bytes - position)
-        return self._capacity_bytes > 0 and edge < self._edge_bytes
+        # Without a validator nobody could tell an old version's pages from a new one's.
+        pinned = bool(source.etag or source.last_modified)
+        return pinned and self._capacity_bytes > 0 and edge < self._edge_bytes
 
     def get(self, source: Source, page: int) -> bytes | None:
         """Return page number `page`, if it is kept."""

@@ -14,7 +14,7 @@ class InferenceSettings(Settings):
 
     # "tiny.en" or "base" (weights from the package index), a folder, or "owner/name@revision" of
     # the Hugging Face Hub. "stand-in" answers without a model, for tests.
-    model: str = "tiny.en"
+    model: str = Field(default="tiny.en", min_length=1)
     # SHA-256 that model.bin must have, in hexadecimal. Empty: the one known for the model's source.
     model_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     # Where joined weights and the digests already computed are kept.

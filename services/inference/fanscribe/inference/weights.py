@@ -62,7 +62,7 @@ def resolve_weights(model: str, cache_dir: Path, expected_sha256: str = "") -> P
     cache_dir = cache_dir.expanduser()
     if model in PACKAGED:
         folder, known = _from_packages(model, PACKAGED[model], cache_dir)
-    elif Path(model).expanduser().is_dir():
+    elif model and Path(model).expanduser().is_dir():
         folder, known = Path(model).expanduser().resolve(), ""
     elif re.fullmatch(r"[\w.-]+/[\w.-]+(@.*)?", model):
         folder, known = _from_hub(model)

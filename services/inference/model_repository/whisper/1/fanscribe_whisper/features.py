@@ -33,7 +33,7 @@ def log_mel(samples: npt.NDArray[np.int16], mels: int, frames: int) -> Floats:
     windows = np.lib.stride_tricks.sliding_window_view(audio, WINDOW_SAMPLES)[::HOP_SAMPLES]
     spectrum = np.fft.rfft(windows * _hann(), axis=-1).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
-    log = np.full((mels, frames), np.log10(POWER_FLOOR), dtype=np.float32)
+    log = np.full((mels, frames), np.log10(np.float32(POWER_FLOOR)))
     log[:, :sounding] = np.log10(np.maximum(_mel_filters(mels) @ power.T, POWER_FLOOR))
     scaled: Floats = (np.maximum(log, log.max() - DYNAMIC_RANGE) + 4.0) / 4.0
     return scaled

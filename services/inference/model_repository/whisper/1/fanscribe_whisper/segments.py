@@ -22,22 +22,19 @@ def split_segments(
 
     No text token is lost: text without an opening timestamp starts where the text before it ended,
     text without a closing one lasts to the end of the audio, and text that would have no length
-    at all joins its neighbour.
+    at all joins its neighbour (or, for want of one, gets the whole window).
     """
     segments: list[Segment] = []
     text: list[int] = []
     start_ms = 0
 
     def close(end_ms: int) -> None:
-        if not text:
-            return
-        if end_ms > start_ms:
+        if text and end_ms > start_ms:
             segments.append(Segment(start_ms, end_ms, text.copy()))
+            text.clear()
         elif segments:
             segments[-1].tokens.extend(text)
-        else:
-            segments.append(Segment(0, audio_ms, text.copy()))
-        text.clear()
+            text.clear()
 
     for token in tokens:
         if token >= timestamp_begin:
@@ -47,4 +44,4 @@ def split_segments(
         elif token < end_of_text:
             text.append(token)
     close(audio_ms)
-    return segments
+    return segments if not text else [Segment(0, audio_ms, text)]

@@ -52,8 +52,10 @@ def split_words(tokens: Sequence[int], vocabulary: Vocabulary, language: str) ->
             words[-1].text += piece.text.rstrip()
         else:
             opening += bare
-    if opening:  # and no word after it
-        words.append(Word(opening, max(0, len(tokens) - 1), len(tokens)))
+    if opening and words:  # but no word after it
+        words[-1].text += opening
+    elif opening:
+        words.append(Word(opening, 0, len(tokens)))
     return words
 
 

@@ -103,7 +103,9 @@ class SampleSpan(_message.Message):
     START_SAMPLE_FIELD_NUMBER: _builtins.int
     END_SAMPLE_FIELD_NUMBER: _builtins.int
     start_sample: _builtins.int
+    """First sample of the stretch."""
     end_sample: _builtins.int
+    """First sample after the stretch."""
     def __init__(
         self,
         *,
@@ -128,6 +130,7 @@ class ChunkRef(_message.Message):
     CHUNK_INDEX_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
+    """The job, as the orchestrator names it; unique among all orchestrators."""
     chunk_index: _builtins.int
     """Position of the macro chunk in the plan, from 0."""
     attempt: _builtins.int
@@ -230,11 +233,17 @@ class ChunkAssignment(_message.Message):
     timeout_ms: _builtins.int
     """Time left for this chunk, in milliseconds, counted from its arrival; 0 means no limit."""
     @_builtins.property
-    def chunk(self) -> Global___ChunkRef: ...
+    def chunk(self) -> Global___ChunkRef:
+        """Names this attempt in everything that is said of it."""
+
     @_builtins.property
-    def media(self) -> Global___Media: ...
+    def media(self) -> Global___Media:
+        """The recording."""
+
     @_builtins.property
-    def span(self) -> Global___SampleSpan: ...
+    def span(self) -> Global___SampleSpan:
+        """The macro chunk's stretch of it."""
+
     @_builtins.property
     def options(self) -> _transcriber_pb2.TranscribeOptions:
         """Complete options: no field is left to a default."""
@@ -273,7 +282,9 @@ class ChunkCancel(_message.Message):
 
     CHUNK_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def chunk(self) -> Global___ChunkRef: ...
+    def chunk(self) -> Global___ChunkRef:
+        """The attempt to stop; one that has ended already is no error."""
+
     def __init__(
         self,
         *,
@@ -347,7 +358,9 @@ class MicroResult(_message.Message):
     language_probability: _builtins.float
     """Probability of that language, 0 to 1; 1 where it was given."""
     @_builtins.property
-    def chunk(self) -> Global___ChunkRef: ...
+    def chunk(self) -> Global___ChunkRef:
+        """The attempt this is about."""
+
     @_builtins.property
     def span(self) -> Global___SampleSpan:
         """The stretch of the timeline this result accounts for."""
@@ -388,7 +401,9 @@ class ChunkDone(_message.Message):
     bytes_fetched: _builtins.int
     """Bytes of the recording this attempt fetched."""
     @_builtins.property
-    def chunk(self) -> Global___ChunkRef: ...
+    def chunk(self) -> Global___ChunkRef:
+        """The attempt this is about."""
+
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Things the caller should know, in plain words."""
@@ -430,7 +445,9 @@ class ChunkFailed(_message.Message):
     refused: _builtins.bool
     """The splitter never began: no slot was free, or it is draining. Does not count as an attempt."""
     @_builtins.property
-    def chunk(self) -> Global___ChunkRef: ...
+    def chunk(self) -> Global___ChunkRef:
+        """The attempt this is about."""
+
     def __init__(
         self,
         *,

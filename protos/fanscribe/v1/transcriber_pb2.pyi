@@ -56,7 +56,9 @@ class TranscribeRequest(_message.Message):
     media_url: _builtins.str
     """Absolute http or https URL of the recording. The server must answer range requests."""
     @_builtins.property
-    def options(self) -> Global___TranscribeOptions: ...
+    def options(self) -> Global___TranscribeOptions:
+        """How to transcribe it; absent: every default."""
+
     def __init__(
         self,
         *,
@@ -88,6 +90,7 @@ class TranscribeOptions(_message.Message):
     language: _builtins.str
     """Language spoken, a BCP 47 tag such as "en" or "pt-BR". Empty: detected."""
     task: Global___Task.ValueType
+    """What the words are turned into. Absent: text in the language that is spoken."""
     word_timestamps: _builtins.bool
     """Also return the time of every word. Refused with OPTION_OUT_OF_RANGE where the deployed model
     cannot give them.
@@ -372,12 +375,13 @@ class Completed(_message.Message):
     segments: _builtins.int
     """Number of segments sent."""
     macro_chunks: _builtins.int
-    """Number of macro chunks, and how many assignments it took to finish them (equal when nothing
-    failed).
-    """
+    """Number of macro chunks."""
     macro_chunk_attempts: _builtins.int
+    """Number of assignments it took to finish them: equal to macro_chunks when nothing failed."""
     @_builtins.property
-    def coverage(self) -> Global___Coverage: ...
+    def coverage(self) -> Global___Coverage:
+        """Where the audio went."""
+
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Things the caller should know that did not stop the job, in plain words."""

@@ -52,7 +52,7 @@ def read_settings(settings: type[S]) -> S:
         return settings()
     except ValidationError as error:
         for problem in error.errors():
-            variable = PREFIX + ".".join(str(part) for part in problem["loc"]).upper()
+            variable = PREFIX + str(problem["loc"][0]).upper()
             value = problem["input"]
             print(f"{variable}: {problem['msg']} (got {value!r})", file=sys.stderr)  # noqa: T201
         sys.exit(78)  # EX_CONFIG of sysexits.h

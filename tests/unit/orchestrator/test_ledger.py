@@ -1,0 +1,110 @@
+"""The account of a job's chunks, and the merging of their text."""
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanscribe.media.timeline import Span
+from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
+from fanscribe.orchestrator.merger import Merger
+from fanscribe.orchestrator.planner import MacroChunk
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+
+def segment(text: str) -> TextSegment:
+    return TextSegment(0, 1, text, "en", -0.1, 0.0, 1.0, ())
+
+
+def result(start: int, end: int, *texts: str, language: str = "en") -> MicroResult:
+    return MicroResult(
+        Span(start, end), end - start, end - start, language, tuple(map(segment, texts))
+    )
+
+
+def ledger() -> Ledger:
+    book = Ledger(300)
+    book.planned(MacroChunk(0, Span(0, 200), to_end=False))
+    book.planned(MacroChunk(1, Span(200, 300), to_end=True))
+    return book
+
+
+def test_a_job_is_complete_when_all_chunks_are_done() -> None:
+    book = ledger()
+    assert book.received(0, result(0, 120, "a"))
+    assert book.received(0, result(120, 200, "b"))
+    book.finished(0, 200)
+    assert not book.complete
+    assert book.received(1, result(200, 310, "c"))
+    book.finished(1, 310)
+    assert book.complete
+    # The last chunk has found the real end.
+    assert book.duration_samples == 310
+    assert book.done_samples == 310
+
+
+def test_a_micro_result_counts_once() -> None:
+    book = ledger()
+    assert book.received(0, result(0, 120, "a"))
+    assert not book.received(0, result(0, 120, "a"))
+    assert book.done_samples == 120
+    assert book.received_starts(0) == [0]
+    assert book.remaining_samples(0) == 80
+
+
+@pytest.mark.parametrize(
+    ("results", "end"),
+    [
+        ([(0, 120)], 200),  # the end is missing
+        ([(0, 100), (120, 200)], 200),  # a gap
+        ([(0, 120), (100, 200)], 200),  # an overlap
+        ([(0, 120), (120, 200)], 190),  # another end than planned
+    ],
+)
+def test_text_that_does_not_account_for_the_audio_is_refused(
+    results: list[tuple[int, int]], end: int
+) -> None:
+    book = ledger()
+    for start, stop in results:
+        book.received(0, result(start, stop, "x"))
+    with pytest.raises(FanscribeError) as refused:
+        book.finished(0, end)
+    assert refused.value.reason is Reason.INTERNAL
+    assert not book.complete
+
+
+def test_language_is_that_of_most_speech() -> None:
+    book = ledger()
+    book.received(0, result(0, 50, "a", language="de"))
+    book.received(0, result(50, 200, "b", language="fr"))
+    assert book.language == "fr"
+    assert Ledger(0).language == ""
+
+
+def test_speech_without_text_is_counted() -> None:
+    book = ledger()
+    book.received(0, result(0, 50))
+    book.received(0, result(50, 200, "b"))
+    assert book.wordless_speech_samples == 50
+
+
+@given(cuts=st.sets(st.integers(1, 9999), max_size=40), seed=st.integers())
+def test_text_comes_out_in_order_whatever_order_it_came_in(cuts: set[int], seed: int) -> None:
+    edges = [0, *sorted(cuts), 10_000]
+    results = [result(a, b, str(a)) for a, b in itertools.pairwise(edges)]
+    shuffled = random.Random(seed).sample(results, len(results))
+    merger = Merger()
+    arrived: set[int] = set()
+    told: list[str] = []
+    for one in shuffled:
+        arrived.add(one.span.start_sample)
+        told += [piece.text for piece in merger.add(one)]
+        # As early as possible: everything whose prefix has arrived.
+        prefix = next(
+            (i for i, edge in enumerate(edges[:-1]) if edge not in arrived), len(edges) - 1
+        )
+        assert len(told) == prefix
+    assert told == [str(edge) for edge in edges[:-1]]
+    assert merger.frontier_sample == 10_000

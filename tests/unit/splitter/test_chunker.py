@@ -1,0 +1,127 @@
+"""Cutting micro chunks: they tile, they end in pauses, and blocks make no difference."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fanscribe.media.pauses import SHORTEST_PAUSE_FRAMES, longest_pause, pauses
+from fanscribe.media.speech import FRAME_SAMPLES
+from fanscribe.splitter.chunker import Chunker, MicroChunk
+
+FRAMES_PER_S = 16_000 / FRAME_SAMPLES
+
+
+class LoudIsSpeech:
+    """A detector for made-up audio: the probability of a frame is its first sample, in percent."""
+
+    def __init__(self) -> None:
+        self._rest: NDArray[np.int16] = np.empty(0, np.int16)
+
+    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        heard = np.concatenate((self._rest, samples))
+        whole = len(heard) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = heard[whole:]
+        return heard[:whole:FRAME_SAMPLES].astype(np.float32) / 100
+
+    def flush(self) -> NDArray[np.float32]:
+        return self._rest[:1].astype(np.float32) / 100
+
+
+def audio_of(*parts: tuple[float, int]) -> NDArray[np.int16]:
+    """Join stretches of (seconds, speech probability in percent), in whole frames."""
+    return np.concatenate(
+        [np.full(round(s * FRAMES_PER_S) * FRAME_SAMPLES, p, np.int16) for s, p in parts]
+    )
+
+
+def cut(
+    audio: NDArray[np.int16], longest_s: float = 20, start: int = 1000, block: int = 8000
+) -> list[MicroChunk]:
+    chunker = Chunker(LoudIsSpeech(), start, round(longest_s * 16_000))
+    chunks = []
+    for position in range(0, len(audio), block):
+        chunks += chunker.feed(audio[position : position + block])
+    return chunks + chunker.finish()
+
+
+def assert_tiles(chunks: list[MicroChunk], audio: NDArray[np.int16], start: int = 1000) -> None:
+    position = start
+    for chunk in chunks:
+        assert chunk.span.start_sample == position
+        assert chunk.span.samples > 0
+        position = chunk.span.end_sample
+        offset = chunk.audio_start_sample - start
+        np.testing.assert_array_equal(chunk.audio, audio[offset : offset + len(chunk.audio)])
+    assert position == start + len(audio)
+
+
+@settings(deadline=None)
+@given(
+    parts=st.lists(
+        st.tuples(st.floats(0.04, 45), st.sampled_from([0, 10, 20, 50, 100])),
+        min_size=1,
+        max_size=9,
+    ),
+    blocks=st.tuples(st.integers(600, 80_000), st.integers(600, 80_000)),
+    longest_s=st.integers(5, 30),
+)
+def test_micro_chunks_tile_and_blocks_make_no_difference(
+    parts: list[tuple[float, int]], blocks: tuple[int, int], longest_s: int
+) -> None:
+    audio = audio_of(*parts)
+    first, second = (cut(audio, longest_s, block=block) for block in blocks)
+    assert_tiles(first, audio)
+    assert [chunk.span for chunk in first] == [chunk.span for chunk in second]
+    assert all(len(chunk.audio) <= longest_s * 16_000 for chunk in first)
+    spoken = int((audio[::FRAME_SAMPLES] >= 30).sum()) * FRAME_SAMPLES
+    assert sum(chunk.speech_samples for chunk in first) >= spoken
+
+
+def test_an_unfinished_last_frame_belongs_to_the_last_chunk() -> None:
+    audio = np.append(audio_of((3, 90)), np.full(100, 90, np.int16))
+    assert_tiles(cut(audio), audio)
+
+
+def test_cuts_in_the_longest_pause_in_reach() -> None:
+    audio = audio_of((14, 90), (0.3, 0), (2, 90), (0.9, 0), (1, 90), (0.2, 0), (9, 90))
+    first = cut(audio, longest_s=20)[0]
+    assert first.span.end_sample - 1000 == pytest.approx(16.75 * 16_000, abs=2 * FRAME_SAMPLES)
+
+
+def test_a_long_pause_ends_a_chunk_and_is_not_sent() -> None:
+    audio = audio_of((3, 90), (10, 0), (3, 90))
+    chunks = cut(audio)
+    assert_tiles(chunks, audio)
+    assert len(chunks) == 2
+    assert sum(len(chunk.audio) for chunk in chunks) < 8 * 16_000
+
+
+def test_silence_is_told_without_audio() -> None:
+    audio = audio_of((95, 0))
+    chunks = cut(audio)
+    assert_tiles(chunks, audio)
+    assert len(chunks) == 4
+    assert all(len(chunk.audio) == 0 and chunk.speech_samples == 0 for chunk in chunks)
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_least_like_speech() -> None:
+    audio = audio_of((17, 90), (0.1, 40), (13, 90))
+    first = cut(audio, longest_s=20)[0]
+    assert first.span.end_sample - 1000 == pytest.approx(17.05 * 16_000, abs=4 * FRAME_SAMPLES)
+
+
+def test_memory_is_bounded_by_the_longest_chunk() -> None:
+    chunker = Chunker(LoudIsSpeech(), 0, 20 * 16_000)
+    for _ in range(600):
+        chunker.feed(np.full(16_000, 90, np.int16))
+        assert len(chunker._audio) <= 21 * 16_000  # noqa: SLF001
+
+
+def test_pauses_are_runs_long_enough() -> None:
+    speech = np.array([1] * 3 + [0] * SHORTEST_PAUSE_FRAMES + [1] + [0] * 4 + [1] + [0] * 7, bool)
+    assert pauses(speech) == [(3, 8), (14, 21)]
+    assert longest_pause(speech, near=0) == 17
+    assert longest_pause(np.ones(9, bool), near=0) is None
+    assert pauses(np.zeros(9, bool)) == [(0, 9)]

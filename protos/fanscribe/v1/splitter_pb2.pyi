@@ -349,6 +349,7 @@ class MicroResult(_message.Message):
     SEGMENTS_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     transcribed_samples: _builtins.int
     """Samples of it that were sent to the model; 0 for silence."""
     speech_samples: _builtins.int
@@ -369,6 +370,10 @@ class MicroResult(_message.Message):
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[_transcriber_pb2.Segment]:
         """Segments in time order. Their `index` is not set."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Things the caller should know about this text, in plain words."""
+
     def __init__(
         self,
         *,
@@ -379,10 +384,11 @@ class MicroResult(_message.Message):
         segments: _abc.Iterable[_transcriber_pb2.Segment] | None = ...,
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,7 @@
 """Options of a job: ranges and language tags."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ GOOD = Options(300, 28, "en", translate=False, word_timestamps=False, initial_pr
         {"initial_prompt": "x" * 1001},
     ],
 )
-def test_out_of_range(bad: dict[str, int]) -> None:
+def test_out_of_range(bad: dict[str, Any]) -> None:
     with pytest.raises(FanscribeError) as refused:
         replace(GOOD, **bad)
     assert refused.value.reason is Reason.OPTION_OUT_OF_RANGE

@@ -178,6 +178,7 @@ class TranscriptionJob:
         if self._ledger.received(chunk.index, result):
             self._parts.metrics.audio_seconds.inc(result.span.samples / samples_of_s(1))
             self._freed.extend(self._merger.add(result))
+            self._warnings.update(dict.fromkeys(result.warnings))
             self._news.set()
 
     def attempt_ended(self, bytes_fetched: int, warnings: list[str]) -> None:

@@ -40,6 +40,7 @@ class MicroResult:
     speech_samples: int
     language: str
     segments: tuple[TextSegment, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass

@@ -63,6 +63,7 @@ def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
         speech_samples=message.speech_samples,
         language=message.language,
         segments=tuple(_segment_of(segment) for segment in message.segments),
+        warnings=tuple(message.warnings),
     )
 
 

@@ -240,6 +240,12 @@ def _micro_result(
         result.segments.extend(
             _segment(segment, start_ms, transcript.language) for segment in transcript.segments
         )
+        if transcript.truncated:
+            end_ms = ms_of(chunk.span.end_sample)
+            result.warnings.append(
+                f"text may be missing between {start_ms / 1000:.0f} s and {end_ms / 1000:.0f} s: "
+                "the model wrote as much as it can write at once"
+            )
     return result
 
 

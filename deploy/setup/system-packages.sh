@@ -42,10 +42,10 @@ install_wanted() {
     echo "setup: installing these Debian packages:$reasons" >&2
     command -v apt-get >/dev/null ||
         fail "there is no apt-get here. Install the equivalents of:$packages"
-    as_root apt-get update -q >&2
+    as_root apt-get update -qq >&2
     # shellcheck disable=SC2086  the list is meant to be split
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends $packages >&2
+        apt-get install -qq -y --no-install-recommends $packages >/dev/null
     packages=
     reasons=
 }
@@ -53,7 +53,7 @@ install_wanted() {
 want_python() {
     command -v apt-cache >/dev/null || return 0
     # A new machine's list of packages may be empty.
-    as_root apt-get update -q >&2
+    as_root apt-get update -qq >&2
     for version in 3.13 3.12 3.11; do
         if apt-cache show "python$version" >/dev/null 2>&1; then
             want "python$version" "fanscribe runs on Python 3.11 to 3.13"

@@ -13,6 +13,8 @@ from fanscribe_whisper.features import FRAMES_PER_S, SAMPLE_RATE
 from fanscribe_whisper.options import RequestError, parse_options
 from fanscribe_whisper.results import build_result
 
+# Attention needs some steps to be spread over; a shorter window lends them from its padding.
+MIN_ALIGNED_FRAMES: Final = 40
 MAX_SAMPLES: Final = MAX_AUDIO_MS * SAMPLE_RATE // 1000
 
 
@@ -64,7 +66,9 @@ class Transcriber:
                 groups[id(hypothesis.encoded), tuple(start)].append(window)
         alignments: dict[Window, Alignment] = {}
         for (_, start_sequence), group in groups.items():
-            frames = [-(-window.audio_ms * FRAMES_PER_S // 1000) for window in group]
+            frames = [
+                max(MIN_ALIGNED_FRAMES, window.audio_ms * FRAMES_PER_S // 1000) for window in group
+            ]
             hypotheses = [found[window] for window in group]
             aligned = self._decoder.align(hypotheses, start_sequence, frames)
             alignments.update(zip(group, aligned, strict=True))

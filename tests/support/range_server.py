@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ _PIECE_BYTES = 64 * 1024
 
 @dataclass
 class Fault:
-    """How answers for a path go wrong. Applied to the first `times` requests that match."""
+    """How `times` answers for a path go wrong; the next fault of the path follows, then none."""
 
     status: int | None = None  # answered in place of content
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or to the status
@@ -31,7 +31,7 @@ class Fault:
     bytes_per_s: int | None = None  # a slow drip
     redirect: str | None = None  # 302 to this URL
     times: int = 1_000_000_000
-    first_byte_from: int = 0  # only for ranges that start here or later
+    first_byte_from: int = 0  # waits for a range that starts here or later
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Document:
     etag: str | None
     last_modified: str | None
     content_type: str
-    fault: Fault | None = None
+    faults: list[Fault] = field(default_factory=list)
     requests: int = 0
     bytes_sent: int = 0
     open_requests: int = 0
@@ -101,7 +101,7 @@ class RangeServer:
         etag: str | None = "",
         last_modified: str | None = "",
         content_type: str = "application/octet-stream",
-        fault: Fault | None = None,
+        faults: Sequence[Fault] = (),
     ) -> str:
         """Serve `content` at /name and return its URL. A validator that is None is not sent."""
         digest = hashlib.sha256(
@@ -112,7 +112,7 @@ class RangeServer:
             etag=f'"{digest.hexdigest()[:16]}"' if etag == "" else etag,
             last_modified=formatdate(0, usegmt=True) if last_modified == "" else last_modified,
             content_type=content_type,
-            fault=fault,
+            faults=[replace(fault) for fault in faults],
         )
         return self.url(name)
 
@@ -231,10 +231,12 @@ class RangeServer:
 
 
 def _due(document: Document, start: int) -> Fault:
-    fault = document.fault
-    if fault is None or fault.times <= 0 or start < fault.first_byte_from:
+    if not document.faults or start < document.faults[0].first_byte_from:
         return Fault()
+    fault = document.faults[0]
     fault.times -= 1
+    if fault.times == 0:
+        document.faults.pop(0)
     return fault
 
 

@@ -9,8 +9,16 @@ from yarl import URL
 
 from fanscribe.runtime.errors import FanscribeError, Reason
 
-# Transition prefixes carry an IPv4 address inside that nobody else would check.
-_TUNNELS = (IPv6Network("2002::/16"), IPv6Network("2001::/32"), IPv6Network("64:ff9b::/96"))
+# Not public, though Python's tables (or the registries) hold them for it.
+_NOT_PUBLIC = (
+    # Transition prefixes carry an IPv4 address inside, which nobody else would check.
+    IPv6Network("2002::/16"),
+    IPv6Network("2001::/32"),
+    IPv6Network("64:ff9b::/96"),
+    # Cloud providers answer their own virtual machines there, with credentials.
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("168.63.129.16/32"),
+)
 _MAX_URL_CHARACTERS = 8192
 
 
@@ -81,9 +89,9 @@ def _literal_address(host: str) -> IPv4Address | IPv6Address | None:
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    if isinstance(address, IPv6Address):
-        return not (address.is_site_local or any(address in tunnel for tunnel in _TUNNELS))
-    return True
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False
+    return not any(address in network for network in _NOT_PUBLIC)
 
 
 def _invalid(problem: str) -> FanscribeError:

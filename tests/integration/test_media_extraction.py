@@ -1,0 +1,131 @@
+"""Spans of recordings, against one decode of the whole file."""
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fanscribe.media.access import MediaAccess
+from fanscribe.media.limits import MediaLimits
+from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.probe import Recording
+from fanscribe.media.timeline import SAMPLE_RATE, Span
+from tests.support.audio import FORMATS, Speech, decode, encode, joined_speech, repeated
+from tests.support.range_server import RangeServer
+
+LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Speech:
+    return joined_speech(tmp_path_factory.mktemp("media") / "speech.wav", 60)
+
+
+@pytest.fixture
+async def access() -> AsyncIterator[MediaAccess]:
+    async with MediaAccess(LOOPBACK) as access:
+        yield access
+
+
+async def extract(
+    access: MediaAccess, recording: Recording, span: Span, *, to_end: bool = False
+) -> NDArray[np.int16]:
+    async with access.extract(recording, span, to_end=to_end) as extraction:
+        blocks = [block async for block in extraction]
+    assert all(block.dtype == np.int16 for block in blocks)
+    return np.concatenate(blocks)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_spans_joined_are_the_recording(
+    access: MediaAccess, speech: Speech, tmp_path: Path, name: str
+) -> None:
+    path = encode(speech.path, tmp_path / name, *FORMATS[name])
+    truth = decode(path)
+    async with RangeServer(tmp_path) as server:
+        recording = await access.probe(server.url(name))
+        # Containers round what they tell; a frame of AAC at 44.1 kHz is 23 ms.
+        assert abs(recording.duration_samples - len(truth)) <= 0.1 * SAMPLE_RATE
+        # Boundaries on no grid, and spans that begin inside the run-up of the first second.
+        bounds = [0, 5_003, 17_777, 250_001, 250_002, 700_101]
+        spans = [Span(*pair) for pair in pairwise(bounds)]
+        pieces = [await extract(access, recording, span) for span in spans]
+        assert [len(piece) for piece in pieces] == [span.samples for span in spans]
+        last = Span(bounds[-1], recording.duration_samples)
+        pieces.append(await extract(access, recording, last, to_end=True))
+    joined = np.concatenate(pieces)
+    assert len(joined) == len(truth)
+    # Floating point decoders differ in the last bit where they start elsewhere.
+    assert np.abs(joined.astype(int) - truth).max() <= 2
+
+
+async def test_audio_that_starts_late_keeps_its_own_timeline(
+    access: MediaAccess, speech: Speech, tmp_path: Path
+) -> None:
+    picture = ("-f", "lavfi", "-i", "color=size=64x64:rate=5:duration=65")
+    late = ("-itsoffset", "4.2", "-i", str(speech.path), "-map", "1", "-map", "2")
+    codecs = ("-c:v", "mpeg4", "-c:a", "aac", "-aac_pns", "0")
+    path = encode(speech.path, tmp_path / "late.mp4", *picture, *late, *codecs)
+    truth = decode(path, stream_index=1)
+    async with RangeServer(tmp_path) as server:
+        recording = await access.probe(server.url("late.mp4"))
+        assert recording.stream_index == 1
+        assert recording.start_time_us == pytest.approx(4_200_000, abs=100_000)
+        span = Span(300_017, 500_009)
+        piece = await extract(access, recording, span)
+    assert np.array_equal(piece, truth[span.start_sample : span.end_sample])
+
+
+@pytest.mark.parametrize(
+    ("layout", "gain"),
+    [
+        ("mono|c0=c0", 1.0),
+        ("stereo|c0=c0|c1=c0", 1.0),
+        ("stereo|c0=c0", 0.5),
+        # Only the centre speaks: it must be heard, if not as loud as alone.
+        ("5.1|FC=c0", 0.25),
+    ],
+)
+async def test_downmixing_keeps_the_voice(
+    access: MediaAccess, speech: Speech, tmp_path: Path, layout: str, gain: float
+) -> None:
+    encode(speech.path, tmp_path / "a.flac", "-af", f"pan={layout}")
+    async with RangeServer(tmp_path) as server:
+        recording = await access.probe(server.url("a.flac"))
+        samples = await extract(access, recording, Span(0, 10 * SAMPLE_RATE))
+    voice = decode(speech.path)[: 10 * SAMPLE_RATE].astype(float)
+    assert (samples @ voice) / (voice @ voice) >= gain - 0.001
+
+
+async def test_a_span_of_a_long_recording_costs_about_its_share_of_the_bytes(
+    speech: Speech, tmp_path: Path
+) -> None:
+    short = encode(speech.path, tmp_path / "short.m4a", "-b:a", "32k")
+    hour_s = 3600
+    path = repeated(short, tmp_path / "hour.m4a", hour_s)
+    limits = MediaLimits(cache_bytes=0)
+    async with RangeServer(tmp_path) as server, MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.url("hour.m4a"))
+        span = Span(2000 * SAMPLE_RATE, 2300 * SAMPLE_RATE)
+        async with access.extract(recording, span) as extraction:
+            samples = sum([len(block) async for block in extraction])
+            share = path.stat().st_size * span.samples / recording.duration_samples
+            index_bytes = path.stat().st_size // 10  # moov, at most
+            assert samples == span.samples
+            assert extraction.bytes_fetched < 1.3 * share + index_bytes
+
+
+async def test_audio_is_decoded_as_it_is_asked_for(tmp_path: Path, speech: Speech) -> None:
+    path = repeated(speech.path, tmp_path / "hour.wav", 3600)
+    limits = MediaLimits(cache_bytes=0)
+    async with RangeServer(tmp_path) as server, MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.url("hour.wav"))
+        async with access.extract(recording, Span(0, recording.duration_samples)) as extraction:
+            blocks = aiter(extraction)
+            for _ in range(10):
+                await anext(blocks)
+            consumed_bytes = 10 * 2 * SAMPLE_RATE
+            assert extraction.bytes_fetched < consumed_bytes + path.stat().st_size // 20

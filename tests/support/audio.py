@@ -1,0 +1,134 @@
+"""Test recordings: real speech, joined, in many formats; very long ones, made cheaply."""
+
+import csv
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanscribe.media.timeline import SAMPLE_RATE
+
+_SHARED_SPEECH = Path(__file__).parents[3] / "shared" / "speech"
+_DEBIAN_SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox")
+
+# Encoder options by file name. AAC without noise substitution, which decodes at random.
+FORMATS: Final[dict[str, list[str]]] = {
+    "16k.wav": [],
+    "44k_stereo.wav": ["-ar", "44100", "-ac", "2"],
+    "44k.flac": ["-ar", "44100"],
+    "cbr.mp3": ["-ar", "44100", "-b:a", "64k"],
+    "vbr_without_xing.mp3": ["-ar", "44100", "-q:a", "5", "-write_xing", "0"],
+    "index_last.m4a": ["-ar", "44100", "-aac_pns", "0"],
+    "index_first.m4a": ["-ar", "48000", "-aac_pns", "0", "-movflags", "+faststart"],
+    "opus.ogg": ["-c:a", "libopus", "-b:a", "32k"],
+    "vorbis.ogg": ["-ar", "44100", "-c:a", "libvorbis"],
+    "opus.mkv": ["-c:a", "libopus"],
+    "adts.aac": ["-ar", "44100", "-aac_pns", "0"],
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A short recording of somebody speaking, and the words."""
+
+    path: Path
+    transcript: str
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A recording made of clips, with silence between them."""
+
+    path: Path
+    clips: tuple[Clip, ...]
+    starts_s: tuple[float, ...]  # of each clip
+
+    @property
+    def transcript(self) -> str:
+        return " ".join(clip.transcript for clip in self.clips)
+
+
+@cache
+def english_clips() -> tuple[Clip, ...]:
+    """Return clips of English speech: many where the shared folder is, otherwise Debian's five."""
+    manifest = _SHARED_SPEECH / "dev" / "manifest.tsv"
+    if manifest.is_file():
+        with manifest.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        return tuple(Clip(manifest.parent / row["path"], row["transcript"]) for row in rows)
+    lines = (_DEBIAN_SPEECH / "transcription").read_text().splitlines()
+    matches = [re.fullmatch(r"<s> (.*) </s> \((.*)\)", line) for line in lines]
+    return tuple(Clip(_DEBIAN_SPEECH / f"{match[2]}.wav", match[1]) for match in matches if match)
+
+
+def joined_speech(target: Path, duration_s: float, gap_s: float = 0.6) -> Speech:
+    """Join clips, again and again if need be, to a 16 kHz mono wav of at least `duration_s`."""
+    pieces: list[NDArray[np.int16]] = []
+    clips: list[Clip] = []
+    starts_s: list[float] = []
+    samples = 0
+    gap = np.zeros(round(gap_s * SAMPLE_RATE), np.int16)
+    decoded = {}
+    while samples < duration_s * SAMPLE_RATE:
+        clip = english_clips()[len(clips) % len(english_clips())]
+        if clip.path not in decoded:
+            decoded[clip.path] = decode(clip.path)
+        starts_s.append(samples / SAMPLE_RATE)
+        clips.append(clip)
+        pieces += [decoded[clip.path], gap]
+        samples += len(decoded[clip.path]) + len(gap)
+    write_wav(target, np.concatenate(pieces))
+    return Speech(target, tuple(clips), tuple(starts_s))
+
+
+def write_wav(target: Path, samples: NDArray[np.int16]) -> Path:
+    """Write 16 kHz mono samples as a wav file."""
+    options = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"]
+    _run(["ffmpeg", "-v", "error", "-y", *options, str(target)], samples.astype("<i2").tobytes())
+    return target
+
+
+def encode(source: Path, target: Path, *options: str) -> Path:
+    """Encode by ffmpeg, in the format that the target's name tells."""
+    _run(["ffmpeg", "-v", "error", "-y", "-nostdin", "-i", str(source), *options, str(target)])
+    return target
+
+
+def repeated(source: Path, target: Path, duration_s: float) -> Path:
+    """Repeat an encoded recording without decoding it: ten hours within seconds."""
+    loop = ["-stream_loop", "-1", "-i", str(source), "-t", str(duration_s), "-c", "copy"]
+    _run(["ffmpeg", "-v", "error", "-y", "-nostdin", *loop, str(target)])
+    return target
+
+
+def silence(target: Path, duration_s: float) -> Path:
+    """Write a wav file of silence that takes no room on the disk."""
+    write_wav(target, np.zeros(SAMPLE_RATE, np.int16))
+    header_bytes = target.stat().st_size - 2 * SAMPLE_RATE
+    data_bytes = 2 * round(duration_s * SAMPLE_RATE)
+    with target.open("r+b") as file:
+        for offset, value in ((4, header_bytes + data_bytes - 8), (header_bytes - 4, data_bytes)):
+            file.seek(offset)
+            file.write(value.to_bytes(4, "little"))
+        file.truncate(header_bytes + data_bytes)
+    return target
+
+
+def decode(path: Path, stream_index: int = 0) -> NDArray[np.int16]:
+    """Decode a whole file from its start to 16 kHz mono: the truth that spans are held against."""
+    filters = (
+        f"asetpts=PTS-STARTPTS,aresample={SAMPLE_RATE}:async=1:first_pts=0,"
+        "aformat=sample_fmts=s16:channel_layouts=mono"
+    )
+    source = ["-nostdin", "-i", str(path), "-map", f"0:{stream_index}", "-af", filters]
+    data = _run(["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"])
+    return np.frombuffer(data, "<i2")
+
+
+def _run(command: list[str], stdin: bytes = b"") -> bytes:
+    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout

@@ -1,0 +1,122 @@
+"""Which URLs and addresses may be fetched."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.runtime.errors import FanscribeError, Reason
+
+PUBLIC = [
+    "https://example.com/a.mp3",
+    "http://example.com:8080/a?sig=%2Fx%2f",
+    "http://1.1.1.1/",
+    "http://[2606:4700::1111]/a",
+    "https://bücher.example/ü.mp3",
+]
+
+INVALID = [
+    "",
+    "a.mp3",
+    "file:///etc/passwd",
+    "ftp://example.com/a",
+    "http://",
+    "http:///a",
+    "//example.com/a",
+    "http://user@example.com/",
+    "http://user:secret@example.com/",
+    "http://:secret@example.com/",
+    "http://exa mple.com/",
+    "http://example.com/a\r\nHost: b",
+    "http://example.com:99999/",
+    "http://127.1/",
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://0177.0.0.1/",
+    "http://127.0.0.1./",
+    "http://[::1",
+    "concat:http://a|http://b",
+    "data:audio/wav;base64,AA",
+    "http://example.com/" + "a" * 9000,
+]
+
+FORBIDDEN = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "0.0.0.0",  # noqa: S104
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "100.100.100.200",
+    "192.0.0.192",
+    "168.63.129.16",
+    "198.18.0.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fec0::1",
+    "ff02::1",
+    "2001:db8::1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::127.0.0.1",
+    "2002:7f00:1::",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::7f00:1",
+    "2001:0:7f00:1::",
+]
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+def test_public_urls_pass(url: str) -> None:
+    SourcePolicy().check_url(url)
+
+
+def test_an_ascii_url_is_sent_as_it_was_written() -> None:
+    url = "https://example.com/a%2fb?signature=%2F+%20a"
+    assert str(SourcePolicy().check_url(url)) == url
+
+
+@pytest.mark.parametrize("url", INVALID)
+def test_malformed_urls_are_refused(url: str) -> None:
+    with pytest.raises(FanscribeError) as refused:
+        SourcePolicy().check_url(url)
+    assert refused.value.reason is Reason.MEDIA_URL_INVALID
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_addresses_that_are_not_public_are_refused(address: str) -> None:
+    with pytest.raises(FanscribeError) as refused:
+        SourcePolicy().check_address(ip_address(address))
+    assert refused.value.reason is Reason.MEDIA_URL_FORBIDDEN
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"])
+def test_urls_with_such_addresses_are_refused(host: str) -> None:
+    with pytest.raises(FanscribeError) as refused:
+        SourcePolicy().check_url(f"http://{host}/a.mp3")
+    assert refused.value.reason is Reason.MEDIA_URL_FORBIDDEN
+
+
+def test_allowed_networks_open_only_themselves() -> None:
+    policy = SourcePolicy(parse_networks("127.0.0.0/8, fd00::/8"))
+    policy.check_url("http://127.0.0.1:9000/a.mp3")
+    policy.check_url("http://[fd00::1]/a.mp3")
+    policy.check_address(ip_address("::ffff:127.0.0.1"))
+    with pytest.raises(FanscribeError):
+        policy.check_url("http://10.0.0.1/a.mp3")
+
+
+def test_networks_parse_or_say_why_not() -> None:
+    assert parse_networks("") == ()
+    with pytest.raises(ValueError, match="host bits"):
+        parse_networks("10.0.0.1/8")

@@ -1,0 +1,119 @@
+"""Ranged reading: whatever the network does, the bytes are the same or there is an error."""
+
+import random
+from contextlib import aclosing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from fanscribe.media.http import RangeClient
+from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.reader import PAGE_BYTES, IndexCache, Reader, pin
+from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.range_server import Fault, RangeServer
+
+CONTENT = random.Random(1).randbytes(300 * KIB + 7)
+LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
+PATIENT = MediaLimits(attempts=12, backoff_s=0.0, block_min_bytes=20_000)
+
+FAULTS = st.one_of(
+    st.builds(Fault, reset_after_bytes=st.integers(0, 100_000), times=st.just(1)),
+    st.builds(Fault, end_after_bytes=st.integers(0, 100_000), times=st.just(1)),
+    st.builds(Fault, status=st.sampled_from([408, 429, 500, 502, 503, 504]), times=st.just(1)),
+)
+
+
+async def read(reader: Reader, start: int, end: int) -> bytes:
+    return b"".join([piece async for piece in reader.read(start, end)])
+
+
+@given(
+    faults=st.lists(FAULTS, max_size=8),
+    ends=st.tuples(st.integers(0, len(CONTENT)), st.integers(0, len(CONTENT))),
+    cache_bytes=st.sampled_from([0, 2 * PAGE_BYTES, 64 * PAGE_BYTES]),
+    edge_bytes=st.sampled_from([PAGE_BYTES, 64 * PAGE_BYTES]),
+)
+@settings(max_examples=60, deadline=None)
+async def test_any_pattern_of_broken_answers_gives_the_same_bytes(
+    faults: list[Fault], ends: tuple[int, int], cache_bytes: int, edge_bytes: int
+) -> None:
+    limits = MediaLimits(
+        attempts=PATIENT.attempts,
+        backoff_s=0.0,
+        block_min_bytes=PATIENT.block_min_bytes,
+        cache_bytes=cache_bytes,
+        cache_edge_bytes=edge_bytes,
+    )
+    start, end = sorted(ends)
+    async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
+        url = URL(server.add("a", CONTENT))
+        source = await pin(client, url, limits)
+        server.document("a").faults = faults
+        cache = IndexCache(limits)
+        for _ in range(2):  # the second time, some of it comes from the cache
+            reader = Reader(client, source, url, limits, cache)
+            assert await read(reader, start, end) == CONTENT[start:end]
+
+
+async def test_the_edges_of_a_source_are_fetched_once() -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
+        url = URL(server.add("a", CONTENT))
+        source = await pin(client, url, PATIENT)
+        cache = IndexCache(PATIENT)
+        readers = [Reader(client, source, url, PATIENT, cache) for _ in range(2)]
+        for reader in readers:
+            assert await read(reader, 100, len(CONTENT)) == CONTENT[100:]
+        assert [reader.bytes_fetched for reader in readers] == [len(CONTENT), 0]
+
+
+async def test_without_a_validator_nothing_is_kept() -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
+        url = URL(server.add("a", CONTENT, etag=None, last_modified=None))
+        source = await pin(client, url, PATIENT)
+        cache = IndexCache(PATIENT)
+        for _ in range(2):
+            reader = Reader(client, source, url, PATIENT, cache)
+            assert await read(reader, 0, 1000) == CONTENT[:1000]
+            assert reader.bytes_fetched > 0
+
+
+async def test_stopping_early_stops_fetching_within_a_block() -> None:
+    limits = MediaLimits(cache_bytes=0)
+    async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
+        url = URL(server.add("a", bytes(8_000_000)))
+        reader = Reader(client, await pin(client, url, limits), url, limits, IndexCache(limits))
+        async with aclosing(reader.read(0, 8_000_000)) as pieces:
+            await anext(pieces)
+        assert server.document("a").bytes_sent <= 1 + limits.block_min_bytes
+
+
+async def test_a_reading_cannot_fetch_more_than_its_budget() -> None:
+    limits = MediaLimits(cache_bytes=0, fetched_bytes_floor=0, fetched_bytes_per_byte=2.5)
+    async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
+        url = URL(server.add("a", CONTENT))
+        reader = Reader(client, await pin(client, url, limits), url, limits, IndexCache(limits))
+        await read(reader, 0, len(CONTENT))
+        await read(reader, 0, len(CONTENT))
+        with pytest.raises(FanscribeError) as refused:
+            await read(reader, 0, len(CONTENT))
+        assert refused.value.reason is Reason.MEDIA_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("etag", "last_modified", "length"),
+    [("", "", 0), ("", None, 0), (None, "", 0), (None, None, -1), (None, None, 1)],
+)
+async def test_a_changed_source_is_never_mixed_in(
+    etag: str | None, last_modified: str | None, length: int
+) -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
+        url = URL(server.add("a", CONTENT, etag=etag, last_modified=last_modified))
+        source = await pin(client, url, PATIENT)
+        server.replace("a", bytes(len(CONTENT) + length))
+        reader = Reader(client, source, url, PATIENT, IndexCache(PATIENT))
+        with pytest.raises(FanscribeError) as refused:
+            await read(reader, 0, 1000)
+        assert refused.value.reason is Reason.MEDIA_CHANGED

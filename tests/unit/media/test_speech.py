@@ -1,0 +1,46 @@
+"""Speech detection over a stream."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
+from tests.support.audio import decode, english_clips
+
+SPEECH_SAMPLES = decode(english_clips()[0].path)[: 100 * FRAME_SAMPLES + 77]
+
+
+def probabilities(samples: NDArray[np.int16], lengths: list[int]) -> NDArray[np.float32]:
+    """Feed `samples` in pieces of the given lengths, then the rest, then flush."""
+    detector = SpeechDetector()
+    pieces = np.split(samples, np.cumsum(lengths))
+    return np.concatenate([*(detector.feed(piece) for piece in pieces), detector.flush()])
+
+
+@given(st.lists(st.integers(0, 5000), max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_results_do_not_depend_on_how_samples_are_split(lengths: list[int]) -> None:
+    whole = probabilities(SPEECH_SAMPLES, [])
+    assert len(whole) == 101
+    np.testing.assert_allclose(probabilities(SPEECH_SAMPLES, lengths), whole, atol=1e-5)
+
+
+def test_results_are_those_of_faster_whisper() -> None:
+    vad = pytest.importorskip("faster_whisper.vad")
+    samples = SPEECH_SAMPLES[: 100 * FRAME_SAMPLES]
+    theirs = np.ravel(vad.get_vad_model()(samples.astype(np.float32) / 32768))
+    # Its code blanks the last 64 samples of the last frame while it builds the contexts.
+    np.testing.assert_allclose(probabilities(samples, [])[:-1], theirs[:-1], atol=1e-5)
+
+
+def test_speech_is_told_from_silence() -> None:
+    assert probabilities(SPEECH_SAMPLES, []).max() > 0.9
+    assert probabilities(np.zeros(16_000, np.int16), []).max() < 0.1
+
+
+def test_nothing_gives_nothing() -> None:
+    detector = SpeechDetector()
+    assert len(detector.flush()) == 0
+    assert len(detector.feed(np.zeros(0, np.int16))) == 0

@@ -43,7 +43,7 @@ async def start_triton(model: str = "tiny.en", **settings: object) -> AsyncItera
     """Run `python -m fanscribe.inference` on free ports while inside.
 
     `settings` are those of the service by their lower-case names: `instances=1`. Raises
-    RuntimeError with the end of its log if it does not come up.
+    RuntimeError with its exit code and the end of its log if it does not come up.
     """
     chosen = {"host": "127.0.0.1", "port": 0, "http_port": 0, "metrics_port": 0, "model": model}
     environment = {f"FANSCRIBE_{k.upper()}": str(v) for k, v in {**chosen, **settings}.items()}
@@ -87,8 +87,9 @@ async def _read_log(
         if record["message"] == "serving":
             addresses.set_result(record)
     if not addresses.done():
-        said = "\n".join(str(record["message"]) for record in list(log)[-20:])
-        addresses.set_exception(RuntimeError(f"the launcher ended before it served:\n{said}"))
+        said = "\n".join(str(record["message"]) for record in log)
+        code = await process.wait()
+        addresses.set_exception(RuntimeError(f"exit code {code}: {said}"))
 
 
 @asynccontextmanager

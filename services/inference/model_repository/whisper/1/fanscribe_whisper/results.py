@@ -54,25 +54,38 @@ def _words(
     alignment: Alignment | None,
     vocabulary: Vocabulary,
 ) -> list[list[TimedWord]]:
-    """Words of each segment; the segments' ends move to those of their words."""
+    """Words of each segment; the segments' ends move to those of their words.
+
+    Segments stay in order and apart, and none loses all of its length.
+    """
     if alignment is None:
         return [[] for _ in segments]
     language = "en" if window.options.task == "translate" else hypothesis.language
     words: list[list[TimedWord]] = []
     first = 0
     free_ms = 0  # everything before it belongs to earlier segments
-    for segment in segments:
+    limits_ms = [*(segment.start_ms for segment in segments[1:]), window.audio_ms]
+    for segment, limit_ms in zip(segments, limits_ms, strict=True):
         last = first + len(segment.tokens)
         timed = time_words(
             split_words(segment.tokens, vocabulary, language),
             segment,
             alignment.times_ms[first : last + 1],
             alignment.probabilities[first:last],
-            (free_ms, window.audio_ms),
+            (free_ms, limit_ms),
         )
         if timed:
-            segment.start_ms, segment.end_ms = timed[0].start_ms, timed[-1].end_ms
+            _fit(segment, timed[0].start_ms, timed[-1].end_ms)
             free_ms = segment.end_ms
         words.append(timed)
         first = last
     return words
+
+
+def _fit(segment: Segment, start_ms: int, end_ms: int) -> None:
+    """Move the ends of a segment to those of its words, if these have any length."""
+    if start_ms < end_ms:
+        segment.start_ms, segment.end_ms = start_ms, end_ms
+    else:
+        segment.start_ms = min(segment.start_ms, start_ms)
+        segment.end_ms = max(segment.end_ms, end_ms)

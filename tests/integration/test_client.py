@@ -68,7 +68,7 @@ async def test_the_request_says_what_was_asked() -> None:
     assert Options.from_message(server.requests[0].options) == options
     deadline_s = server.deadlines_s[0]
     assert deadline_s is not None
-    assert 0 < deadline_s <= 60
+    assert 50 < deadline_s < 70
 
 
 async def test_a_whole_transcript() -> None:

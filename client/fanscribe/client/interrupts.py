@@ -16,7 +16,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 def run_until_interrupted(main: Coroutine[Any, Any, None]) -> Exit:
     """Run `main`; SIGINT or SIGTERM cancels it, and the exit code tells which.
 
-    A second signal ends the process there and then; the kernel ends its children.
+    A second signal ends the process there and then; the kernel tells its children to end.
     """
     return asyncio.run(_interruptible(main))
 

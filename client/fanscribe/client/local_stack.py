@@ -20,7 +20,7 @@ _START_INFERENCE_S = 600
 _START_SERVICE_S = 60
 # How long calls in hand get to end, and how long a process gets to follow.
 _DRAIN_S = 5
-_STOP_S = 10
+_STOP_S = 15
 _WATCH_S = 0.2
 
 _NOTHING: Mapping[str, str] = {}

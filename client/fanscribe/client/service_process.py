@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from fanscribe.client import tether
+from fanscribe.client.sessions import kill_session
 
 _POLL_S = 0.05
 _TAIL_LINES = 15
@@ -25,8 +26,8 @@ class LocalStackError(Exception):
 class ServiceProcess:
     """A running `python -m fanscribe.SERVICE`. Its standard error goes to `log_path`.
 
-    It leads a session of its own, so that Ctrl-C on the terminal reaches only its parent, and it
-    is killed by the kernel when its parent dies.
+    It leads a session of its own, so that Ctrl-C on the terminal reaches only its parent; if that
+    dies, the kernel sends it SIGTERM.
     """
 
     def __init__(self, name: str, log_path: Path, process: asyncio.subprocess.Process) -> None:
@@ -110,8 +111,7 @@ class ServiceProcess:
     async def kill(self) -> None:
         """Kill it at once, with all of its session that is left."""
         self.stopping = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        kill_session(self.pid)
         await self._process.wait()
 
     def obituary(self) -> str:

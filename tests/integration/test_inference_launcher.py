@@ -4,17 +4,16 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from tests.support.triton import RunningTriton, start_triton, transcribe, triton_client
+from tests.support.triton import RunningTriton, eventually, start_triton, transcribe, triton_client
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
-GONE_S = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +37,6 @@ def children(triton: RunningTriton) -> list[psutil.Process]:
 
 def all_gone(processes: Iterable[psutil.Process]) -> bool:
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(GONE_S):
-        while not condition():  # noqa: ASYNC110  nothing tells when a process is gone
-            await asyncio.sleep(0.05)
 
 
 async def failure(model: str = "stand-in", **settings: object) -> tuple[int, str]:

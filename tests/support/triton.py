@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 STARTUP_S = 120.0
 STOP_S = 40.0
+EVENTUALLY_S = 30.0
 
 
 @dataclass
@@ -45,6 +46,7 @@ async def start_triton(model: str = "tiny.en", **settings: object) -> AsyncItera
     `settings` are those of the service by their lower-case names: `instances=1`. Raises
     RuntimeError with its exit code and the end of its log if it does not come up.
     """
+    settings.setdefault("instances", 1 if model == "stand-in" else 0)  # each takes time to stop
     chosen = {"host": "127.0.0.1", "port": 0, "http_port": 0, "metrics_port": 0, "model": model}
     environment = {f"FANSCRIBE_{k.upper()}": str(v) for k, v in {**chosen, **settings}.items()}
     process = await asyncio.create_subprocess_exec(
@@ -120,3 +122,11 @@ async def transcribe(
 def text_of(result: dict[str, Any]) -> str:
     """Join the text of a RESULT's segments."""
     return " ".join(segment["text"] for segment in result["segments"])
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; raises TimeoutError if it takes too long."""
+    async with asyncio.timeout(EVENTUALLY_S):
+        # Nothing tells when a process is gone or a counter moved.
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

@@ -31,6 +31,8 @@ _LEVELS: Final = {
 # "I1122 15:49:04.123456 4711 server.cc:283] ..."
 _GLOG_LINE: Final = re.compile(r"([IWEF])\d{4} [\d:.]+ \d+ ([\w.]+:\d+)\] ?(.*)")
 _LAST_LINES: Final = 15
+_LONGEST_LINE_BYTES: Final = 1024 * 1024
+# For log lines on their way when it has ended.
 _LAST_WORDS_S: Final = 1.0
 # Beyond Triton's own time limit for stopping, before it is killed.
 _STOP_MARGIN_S: Final = 5.0
@@ -90,6 +92,7 @@ class Triton:
         self._process = process
         self._drain_s = drain_s
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._ended = asyncio.create_task(process.wait())
         self._log = asyncio.create_task(self._pass_on_log())
 
     async def _pass_on_log(self) -> None:
@@ -114,24 +117,22 @@ class Triton:
 
     async def wait_ended(self) -> None:
         """Wait until it ends; always raises TritonError, because it should not."""
-        await self._process.wait()
+        await asyncio.shield(self._ended)
         raise await self._failed("stopped by itself")
 
     async def stop(self) -> None:
-        """Let it finish what it has, then end it with all its children."""
+        """Let it finish the requests it has, queued ones too, then end it with all its children."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(self._drain_s + _STOP_MARGIN_S):
-                await self._process.wait()
-        except TimeoutError:
-            _log.warning("Triton did not stop in time; killing it")
-        finally:
+        limit_s = self._drain_s + _STOP_MARGIN_S
+        ended, _ = await asyncio.wait({self._ended}, timeout=limit_s)
+        if not ended:
+            _log.warning("Triton did not stop within %g s; killing it", limit_s)
+        with contextlib.suppress(ProcessLookupError):
             # The stubs of its models are in its process group.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
-            await self._log
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._ended
+        await self._log
 
     async def _failed(self, what: str) -> TritonError:
         # Its last words may still be in the pipe.
@@ -150,6 +151,7 @@ async def running_triton(command: TritonCommand) -> AsyncIterator[Triton]:
         *command.arguments(),
         env=dict(command.environment),
         stdin=asyncio.subprocess.DEVNULL,
+        limit=_LONGEST_LINE_BYTES,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         process_group=0,

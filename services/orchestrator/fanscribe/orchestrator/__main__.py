@@ -18,6 +18,7 @@ from fanscribe.runtime.logs import configure_logs
 from fanscribe.runtime.metrics import metrics_server, new_registry
 from fanscribe.runtime.server import Bind, Server, stop_requested
 from fanscribe.runtime.settings import read_settings
+from fanscribe.runtime.tracing import tracing
 from fanscribe.v1 import transcriber_pb2, transcriber_pb2_grpc
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def main() -> None:
     """Read the settings and serve."""
     settings = read_settings(OrchestratorSettings)
     configure_logs("orchestrator", settings.log_level)
-    asyncio.run(serve(settings))
+    with tracing("orchestrator"):
+        asyncio.run(serve(settings))
 
 
 if __name__ == "__main__":

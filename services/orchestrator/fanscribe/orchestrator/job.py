@@ -18,6 +18,7 @@ from fanscribe.orchestrator.planner import MacroChunk, Planner, nominal_boundari
 from fanscribe.orchestrator.scheduler import ChunkOrder, Scheduler
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.runtime.streams import Emit
+from fanscribe.runtime.tracing import carrier, span
 
 # Progress is told no more and no less often than this, while there is any.
 _PROGRESS_AT_MOST_EVERY_S: Final = 0.25
@@ -58,8 +59,9 @@ class TranscriptionJob:
     async def run(self, emit: Emit[Event]) -> None:
         """Emit `Planned`, then progress and text, then `Completed`. Raises FanscribeError."""
         stages = self._parts.metrics.stage_seconds
+        self._trace_context = carrier()
         with stages.labels("job").time():
-            with stages.labels("probe").time():
+            with stages.labels("probe").time(), span("probe"):
                 self._recording = await self._parts.media.probe(self._url)
             self._ledger = Ledger(self._recording.duration_samples)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
@@ -158,7 +160,11 @@ class TranscriptionJob:
         self._attempts += 1
         left_s = None if self._deadline_s is None else self._deadline_s - time.monotonic()
         return ChunkOrder(
-            self._recording, self._options, self._ledger.received_starts(chunk.index), left_s
+            recording=self._recording,
+            options=self._options,
+            received_starts=self._ledger.received_starts(chunk.index),
+            time_left_s=left_s,
+            trace_context=self._trace_context,
         )
 
     def outstanding_samples(self) -> int:

@@ -52,6 +52,7 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
         options=options_message(order.options),
         timeout_ms=max(1, int(timeout_s * 1000)),
         received_start_samples=order.received_starts,
+        trace_context=order.trace_context,
     )
 
 

@@ -12,6 +12,7 @@ from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
 from fanscribe.media.timeline import Span
+from fanscribe.runtime.tracing import span
 
 # What is left after the last boundary is at least this share of a macro chunk.
 _SHORTEST_LAST: Final = 0.25
@@ -62,7 +63,8 @@ class Planner:
 
         async def search(position: int) -> int:
             async with permits:
-                boundary, bytes_fetched = await self._boundary(recording, position, reach)
+                with span("find boundary", nominal_sample=position):
+                    boundary, bytes_fetched = await self._boundary(recording, position, reach)
                 fetched(bytes_fetched)
                 return boundary
 

@@ -29,6 +29,7 @@ class ChunkOrder:
     options: Options
     received_starts: list[int]  # start samples of micro chunks whose text is known
     time_left_s: float | None  # until the job's deadline; None: no deadline
+    trace_context: dict[str, str]  # W3C headers of the job's span
 
 
 class Job(Protocol):

@@ -18,6 +18,7 @@ from fanscribe.orchestrator.settings import OrchestratorSettings
 from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
 from fanscribe.runtime.logs import log_context
 from fanscribe.runtime.streams import Emit, stream_of
+from fanscribe.runtime.tracing import span
 from fanscribe.v1 import transcriber_pb2 as pb
 from fanscribe.v1 import transcriber_pb2_grpc
 
@@ -45,13 +46,19 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
     ) -> AsyncGenerator[pb.TranscribeEvent, None]:
         """Transcribe one recording."""
         time_left_s = context.time_remaining()
+        caller = {
+            key: value
+            for key, value in context.invocation_metadata() or ()
+            if isinstance(value, str)
+        }
 
         async def produce(emit: Emit[pb.TranscribeEvent]) -> None:
             async def emit_event(event: Event) -> None:
                 await emit(_message(event))
 
             async with asyncio.timeout(time_left_s):
-                await self._transcribe(request, time_left_s, emit_event)
+                with span("transcribe", caller):
+                    await self._transcribe(request, time_left_s, emit_event)
 
         return stream_of(produce, _UNSENT_EVENTS)
 

@@ -9,6 +9,7 @@ from fanscribe.runtime.logs import configure_logs
 from fanscribe.runtime.metrics import metrics_server, new_registry
 from fanscribe.runtime.server import Bind, Server, stop_requested
 from fanscribe.runtime.settings import read_settings
+from fanscribe.runtime.tracing import tracing
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.service import SplitterService
 from fanscribe.splitter.settings import SplitterSettings
@@ -77,7 +78,8 @@ def main() -> None:
     """Read the settings and serve."""
     settings = read_settings(SplitterSettings)
     configure_logs("splitter", settings.log_level)
-    asyncio.run(serve(settings))
+    with tracing("splitter"):
+        asyncio.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from fanscribe.media.timeline import Span, ms_of
 from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
 from fanscribe.runtime.logs import log_context
 from fanscribe.runtime.streams import Emit, stream_of
+from fanscribe.runtime.tracing import span
 from fanscribe.splitter.chunker import MicroChunk
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.slots import Slots
@@ -143,11 +144,17 @@ class _Session:
                 pb.SplitResponse(micro_result=_micro_result(message.chunk, chunk, transcript))
             )
 
-        with log_context(job_id=message.chunk.job_id, chunk=message.chunk.chunk_index):
+        ref = message.chunk
+        with log_context(job_id=ref.job_id, chunk=ref.chunk_index):
             try:
-                assignment = _assignment(message)
                 async with asyncio.timeout(message.timeout_ms / 1000 or None):
-                    await self._worker.work(assignment, balance, report)
+                    with span(
+                        "macro chunk",
+                        dict(message.trace_context),
+                        index=ref.chunk_index,
+                        attempt=ref.attempt,
+                    ):
+                        await self._worker.work(_assignment(message), balance, report)
             except asyncio.CancelledError:
                 self._metrics.macro_chunks.labels("cancelled").inc()
                 raise

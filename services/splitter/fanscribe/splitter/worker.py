@@ -8,6 +8,7 @@ from fanscribe.media.access import MediaAccess
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import SpeechDetector
 from fanscribe.media.timeline import Span, samples_of_s
+from fanscribe.runtime.tracing import span
 from fanscribe.splitter.chunker import Chunker, MicroChunk
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
@@ -96,7 +97,10 @@ class Worker:
             task.add_done_callback(lambda _: self._transcriber.permits.release())
 
     async def _transcribe(self, chunk: MicroChunk, options: ModelOptions, report: Report) -> None:
-        with self._metrics.inference_in_flight.track_inprogress():
+        with (
+            self._metrics.inference_in_flight.track_inprogress(),
+            span("micro chunk", samples=len(chunk.audio)),
+        ):
             transcript = await self._transcriber.transcribe(chunk.audio, options)
         self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
         await report(chunk, transcript)

@@ -8,6 +8,7 @@ from typing import Self
 import click
 from rich import progress as bars
 from rich.console import Console
+from rich.table import Column
 from rich.text import Text
 
 from fanscribe.client.events import Completed, Plan, Progress
@@ -68,8 +69,10 @@ class TerminalReporter(Reporter):
         self._bars = bars.Progress(
             bars.SpinnerColumn(),
             bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(bar_width=24),
-            bars.TextColumn("{task.fields[told]}", markup=False),
+            # The bar takes what room is left; numbers that wrap would be unreadable.
+            bars.BarColumn(bar_width=None),
+            bars.TextColumn("{task.fields[told]}", markup=False, table_column=Column(no_wrap=True)),
+            expand=True,
             console=console,
             transient=True,
             # Standard output may be a file: it is written as it is.

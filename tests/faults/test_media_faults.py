@@ -164,11 +164,13 @@ async def test_leaving_early_stops_ffmpeg_and_the_requests(
     server: RangeServer, access: MediaAccess, flac: Path
 ) -> None:
     recording = await access.probe(server.url(flac.name))
-    server.document(flac.name).faults = [Fault(stall_after_bytes=1000, first_byte_from=500 * KIB)]
     async with access.extract(recording, SPAN) as extraction:
         await anext(aiter(extraction))
+        server.document(flac.name).faults = [Fault(stall_after_bytes=1000)]
+        rest = asyncio.create_task(consume(extraction))
         await until(lambda: server.open_requests == 1)
         assert children()
+        rest.cancel()
     assert not children()
     # The fixture waits for the request to end as well.
 

@@ -11,7 +11,7 @@ from yarl import URL
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.policy import SourcePolicy, parse_networks
-from fanscribe.media.reader import PAGE_BYTES, IndexCache, Reader, pin
+from fanscribe.media.reader import PAGE_BYTES, PageCache, Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.range_server import Fault, RangeServer
 
@@ -52,7 +52,7 @@ async def test_any_pattern_of_broken_answers_gives_the_same_bytes(
         url = URL(server.add("a", CONTENT))
         source = await pin(client, url, limits)
         server.document("a").faults = faults
-        cache = IndexCache(limits)
+        cache = PageCache(limits)
         for _ in range(2):  # the second time, some of it comes from the cache
             reader = Reader(client, source, url, limits, cache)
             assert await read(reader, start, end) == CONTENT[start:end]
@@ -62,7 +62,7 @@ async def test_the_edges_of_a_source_are_fetched_once() -> None:
     async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
         url = URL(server.add("a", CONTENT))
         source = await pin(client, url, PATIENT)
-        cache = IndexCache(PATIENT)
+        cache = PageCache(PATIENT)
         readers = [Reader(client, source, url, PATIENT, cache) for _ in range(2)]
         for reader in readers:
             assert await read(reader, 100, len(CONTENT)) == CONTENT[100:]
@@ -73,7 +73,7 @@ async def test_without_a_validator_nothing_is_kept() -> None:
     async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
         url = URL(server.add("a", CONTENT, etag=None, last_modified=None))
         source = await pin(client, url, PATIENT)
-        cache = IndexCache(PATIENT)
+        cache = PageCache(PATIENT)
         for _ in range(2):
             reader = Reader(client, source, url, PATIENT, cache)
             assert await read(reader, 0, 1000) == CONTENT[:1000]
@@ -84,7 +84,7 @@ async def test_stopping_early_stops_fetching_within_a_block() -> None:
     limits = MediaLimits(cache_bytes=0)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", bytes(8_000_000)))
-        reader = Reader(client, await pin(client, url, limits), url, limits, IndexCache(limits))
+        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
         async with aclosing(reader.read(0, 8_000_000)) as pieces:
             await anext(pieces)
         assert server.document("a").bytes_sent <= 1 + limits.block_min_bytes
@@ -94,7 +94,7 @@ async def test_a_reading_cannot_fetch_more_than_its_budget() -> None:
     limits = MediaLimits(cache_bytes=0, fetched_bytes_floor=0, fetched_bytes_per_byte=2.5)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", CONTENT))
-        reader = Reader(client, await pin(client, url, limits), url, limits, IndexCache(limits))
+        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
         await read(reader, 0, len(CONTENT))
         await read(reader, 0, len(CONTENT))
         with pytest.raises(FanscribeError) as refused:
@@ -113,7 +113,7 @@ async def test_a_changed_source_is_never_mixed_in(
         url = URL(server.add("a", CONTENT, etag=etag, last_modified=last_modified))
         source = await pin(client, url, PATIENT)
         server.replace("a", bytes(len(CONTENT) + length))
-        reader = Reader(client, source, url, PATIENT, IndexCache(PATIENT))
+        reader = Reader(client, source, url, PATIENT, PageCache(PATIENT))
         with pytest.raises(FanscribeError) as refused:
             await read(reader, 0, 1000)
         assert refused.value.reason is Reason.MEDIA_CHANGED

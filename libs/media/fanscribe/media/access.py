@@ -7,16 +7,17 @@ from types import TracebackType
 from typing import Self
 
 from fanscribe.media.extraction import Extraction
-from fanscribe.media.ffmpeg import extract_arguments, running
+from fanscribe.media.ffmpeg import extract_arguments, run_up_s, running
+from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import MediaLimits
 from fanscribe.media.policy import SourcePolicy
-from fanscribe.media.probe import Recording, describe
-from fanscribe.media.reader import IndexCache, Reader, pin
-from fanscribe.media.source import Source
+from fanscribe.media.probe import describe
+from fanscribe.media.reader import PageCache, Reader, pin, too_slow
+from fanscribe.media.recording import Recording
+from fanscribe.media.source import Source, View
 from fanscribe.media.timeline import Span
-from fanscribe.runtime.errors import FanscribeError, Reason
 
 
 class MediaAccess:
@@ -30,7 +31,8 @@ class MediaAccess:
         self._limits = limits
         self._client = RangeClient(policy, limits)
         self._gateway = Gateway(limits.ffmpeg_requests)
-        self._cache = IndexCache(limits)
+        self._cache = PageCache(limits)
+        self._indexes = FrameIndexes()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -53,12 +55,9 @@ class MediaAccess:
             async with asyncio.timeout(self._limits.probe_deadline_s):
                 source = await pin(self._client, self._policy.check_url(url), self._limits)
                 async with self._gateway.serving(self._reader(source)) as reading:
-                    return await describe(reading)
+                    return await describe(reading, self._indexes)
         except TimeoutError as error:
-            raise FanscribeError(
-                Reason.MEDIA_HOST_UNAVAILABLE,
-                "the media host is too slow to find out what the recording is",
-            ) from error
+            raise too_slow() from error
 
     @asynccontextmanager
     async def extract(
@@ -69,13 +68,11 @@ class MediaAccess:
         Leaving the context stops ffmpeg and every request to the media host at once.
         """
         reader = self._reader(recording.source)
-        async with self._gateway.serving(reader) as reading:
+        view = await self._view(reader, recording, span)
+        async with self._gateway.serving(reader, view.start_byte if view else 0) as reading:
+            end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(
-                reading.url,
-                recording.stream_index,
-                recording.start_time_us,
-                span.start_sample,
-                None if to_end else span.end_sample,
+                reading.url, recording, view, span.start_sample, end_sample
             )
             async with running(arguments) as process:
                 yield Extraction(
@@ -85,6 +82,18 @@ class MediaAccess:
                     to_end=to_end,
                     limits=self._limits,
                 )
+
+    async def _view(self, reader: Reader, recording: Recording, span: Span) -> View | None:
+        """Find the bytes from which ffmpeg can decode `span`; None: it finds them by itself."""
+        from_s = run_up_s(span.start_sample)
+        if recording.container not in INDEXED_CONTAINERS or not from_s:
+            return None
+        timestamp_us = recording.start_time_us + from_s * 1_000_000
+        try:
+            async with asyncio.timeout(self._limits.extract_deadline_s):
+                return await self._indexes.of(recording).view(reader, timestamp_us)
+        except TimeoutError as error:
+            raise too_slow() from error
 
     def _reader(self, source: Source) -> Reader:
         url = self._policy.check_url(source.url)

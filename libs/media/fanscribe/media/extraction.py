@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fanscribe.media.ffmpeg import Process
 from fanscribe.media.gateway import Reading
 from fanscribe.media.limits import MediaLimits
+from fanscribe.media.reader import too_slow
 from fanscribe.media.timeline import BYTES_PER_SAMPLE, SAMPLE_RATE, Span, ms_of
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -75,10 +76,7 @@ class Extraction:
         except asyncio.IncompleteReadError as error:
             data = error.partial
         except TimeoutError as error:
-            raise FanscribeError(
-                Reason.MEDIA_HOST_UNAVAILABLE,
-                "the media host is too slow to read the recording from",
-            ) from error
+            raise too_slow() from error
         self._waited_s += loop.time() - started_s
         return np.frombuffer(data, np.dtype("<i2")).astype(np.int16, copy=False)
 

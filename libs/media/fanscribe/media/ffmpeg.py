@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 import ffmpeg
 
 from fanscribe.media.limits import KIB
+from fanscribe.media.recording import Recording
+from fanscribe.media.source import View
 from fanscribe.media.timeline import SAMPLE_RATE
 
 _log = logging.getLogger(__name__)
@@ -108,33 +110,51 @@ def _ffprobe(verbosity: str) -> list[str]:
     return ["ffprobe", "-v", verbosity, "-threads", "1", *options]
 
 
+def run_up_s(start_sample: int) -> int:
+    """Second of the timeline at which decoding begins for a span from `start_sample`.
+
+    Decoders and the resampler need a run-up of a second, which is dropped again. A whole second
+    lies on the sample grid of every usual rate, so the resampler's phase, and with it every sample,
+    is the same as in one decode from the start.
+    """
+    return max(0, start_sample // SAMPLE_RATE - 1)
+
+
 def extract_arguments(
-    url: str, stream_index: int, start_time_us: int, start_sample: int, end_sample: int | None
+    url: str,
+    recording: Recording,
+    view: View | None,
+    start_sample: int,
+    end_sample: int | None,
 ) -> list[str]:
     """Command that writes [start_sample, end_sample) of the timeline to its standard output.
 
-    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording.
+    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording. `url` is
+    where the view is, or else the whole recording.
     """
-    # Decoders and the resampler need a run-up of a second, which is dropped again. A seek to a
-    # whole second lies on the sample grid of every usual rate, so the resampler's phase, and with
-    # it every sample, is the same as in one decode from the start.
-    seek_s = max(0, start_sample // SAMPLE_RATE - 1)
-    arguments: dict[str, object] = dict(_INPUT)
-    filters = []
-    if seek_s:
-        seek_us = start_time_us + seek_s * 1_000_000
-        arguments |= {"seek_timestamp": 1, "ss": f"{seek_us}us"}
+    from_s = run_up_s(start_sample)
+    from_us = recording.start_time_us + from_s * 1_000_000
+    options: dict[str, object] = {**_INPUT, "threads": 1}
+    if view is not None:
+        # It has no beginning that would tell its format, and no tags at its end to look for.
+        options |= {"format": recording.container, "seekable": 0}
+        trim = f"atrim=start={from_us - view.start_us}us"
+        if view.end_us is not None:
+            trim += f":end={view.end_us - view.start_us}us"
+        filters = [trim, "asetpts=PTS-STARTPTS"]
+    elif from_s:
+        options |= {"seek_timestamp": 1, "ss": f"{from_us}us"}
+        filters = []
     else:
-        filters.append("asetpts=PTS-STARTPTS")
+        filters = ["asetpts=PTS-STARTPTS"]
     # Gaps become silence, so that later samples keep their place.
     filters.append(f"aresample={SAMPLE_RATE}:async=1:first_pts=0")
     filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
-    skipped = start_sample - seek_s * SAMPLE_RATE
-    trim = f"atrim=start_sample={skipped}"
+    skipped = start_sample - from_s * SAMPLE_RATE
+    filters.append(f"atrim=start_sample={skipped}")
     if end_sample is not None:
-        trim += f":end_sample={skipped + end_sample - start_sample}"
-    filters.append(trim)
-    stream = ffmpeg.input(url, threads=1, **arguments)[str(stream_index)]
+        filters[-1] += f":end_sample={skipped + end_sample - start_sample}"
+    stream = ffmpeg.input(url, **options)[str(recording.stream_index)]
     output = stream.output(
         "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
     )

@@ -22,10 +22,14 @@ SOCKET_BUFFER_BYTES = 64 * KIB
 
 
 class Reading:
-    """One reader offered to one ffmpeg process, at a URL nobody can guess."""
+    """One reader offered to one ffmpeg process, at a URL nobody can guess.
 
-    def __init__(self, reader: Reader, url: str, max_requests: int) -> None:
+    Bytes before `start_byte` are left out: ffmpeg sees a smaller file.
+    """
+
+    def __init__(self, reader: Reader, url: str, start_byte: int, max_requests: int) -> None:
         self.reader = reader
+        self._start_byte = start_byte
         self.url = url
         self.error: FanscribeError | None = None  # the first that befell the reader
         self._requests_left = max_requests
@@ -47,7 +51,7 @@ class Reading:
             self._tasks.discard(task)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        size_bytes = self.reader.source.size_bytes
+        size_bytes = self.reader.source.size_bytes - self._start_byte
         match = _RANGE.fullmatch(request.headers.get("Range", "bytes=0-"))
         start = int(match[1]) if match else size_bytes
         if start >= size_bytes:
@@ -77,8 +81,9 @@ class Reading:
     async def _stream(
         self, request: web.Request, response: web.StreamResponse, start: int, end: int
     ) -> None:
+        first, last = start + self._start_byte, end + self._start_byte
         try:
-            async with aclosing(self.reader.read(start, end)) as pieces:
+            async with aclosing(self.reader.read(first, last)) as pieces:
                 async for piece in pieces:
                     await response.write(piece)
         except FanscribeError as error:
@@ -125,11 +130,12 @@ class Gateway:
         await self._runner.cleanup()
 
     @asynccontextmanager
-    async def serving(self, reader: Reader) -> AsyncIterator[Reading]:
-        """Offer `reader` while inside."""
+    async def serving(self, reader: Reader, start_byte: int = 0) -> AsyncIterator[Reading]:
+        """Offer `reader`, from `start_byte` on, while inside."""
         token = secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{self._port}/{token}"
-        reading = self._readings[token] = Reading(reader, url, self._max_requests)
+        reading = Reading(reader, url, start_byte, self._max_requests)
+        self._readings[token] = reading
         try:
             yield reading
         finally:

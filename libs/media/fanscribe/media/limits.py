@@ -18,7 +18,7 @@ class MediaLimits:
     backoff_max_s: float = 5.0  # also the longest Retry-After that is waited for
 
     # One reading: a probe, or the extraction of one span.
-    probe_deadline_s: float = 60.0  # for a probe from first to last byte
+    probe_deadline_s: float = 120.0  # for a probe, which may have to read the whole recording
     extract_deadline_s: float = 300.0  # spent waiting for audio; the consumer's time is its own
     ffmpeg_requests: int = 2_000  # asked of the gateway; a demuxer gone mad asks without end
     fetched_bytes_floor: int = 32 * MIB  # may be fetched whatever the size of the recording

@@ -2,15 +2,18 @@
 
 import json
 import statistics
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
+from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Reading
 from fanscribe.media.limits import KIB
-from fanscribe.media.source import Source
+from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.runtime.errors import FanscribeError, Reason
+
+__all__ = ["Recording", "describe"]
 
 _HEAD_BYTES = 1024
 # ffprobe takes almost anything for something; below this it is guessing.
@@ -18,19 +21,7 @@ _MIN_PROBE_SCORE = 20
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A recording whose first audio stream can be extracted."""
-
-    source: Source
-    container: str  # in ffmpeg's words: "mov,mp4,m4a,3gp,3g2,mj2"
-    codec: str  # in ffmpeg's words: "aac"
-    stream_index: int  # of the audio stream, among all streams
-    start_time_us: int  # time stamp of the timeline's sample 0 in the container
-    duration_samples: int  # as the container tells it; extraction to the end tells the truth
-
-
-async def describe(reading: Reading) -> Recording:
+async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
     """Find out what the recording behind `reading` is. Raises FanscribeError."""
     await _refuse_text(reading)
     description = await _description(reading)
@@ -45,19 +36,21 @@ async def describe(reading: Reading) -> Recording:
     start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
     if start_s is None:
         raise _unreadable("has audio that fanscribe cannot decode")
-    duration_s = None if description["estimated"] else _duration_s(container, stream, start_s)
-    if duration_s is None:
-        duration_s = await _scan_duration_s(reading, stream["index"], start_s)
-    if duration_s <= 0:
-        raise _unreadable("holds no audio")
-    return Recording(
+    recording = Recording(
         source=reading.reader.source,
         container=container["format_name"],
         codec=stream["codec_name"],
         stream_index=stream["index"],
         start_time_us=round(start_s * 1_000_000),
-        duration_samples=samples_of_s(duration_s),
+        duration_samples=0,
     )
+    told_s = None if description["estimated"] else _told_s(container, stream, start_s)
+    duration_s = await _indexed_s(reading, recording, indexes, told_s) or told_s
+    if duration_s is None:
+        duration_s = await _scanned_s(reading, recording.stream_index, start_s)
+    if duration_s <= 0:
+        raise _unreadable("holds no audio")
+    return replace(recording, duration_samples=samples_of_s(duration_s))
 
 
 async def _refuse_text(reading: Reading) -> None:
@@ -103,7 +96,7 @@ def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
     return statistics.median(starts_s) if starts_s else None
 
 
-def _duration_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:
+def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:
     """Return the audio's duration if the container tells it."""
     if "duration" in stream:
         return float(stream["duration"])
@@ -116,7 +109,18 @@ def _duration_s(container: dict[str, Any], stream: dict[str, Any], start_s: floa
     return duration_s - max(0.0, start_s - float(container.get("start_time", start_s)))
 
 
-async def _scan_duration_s(reading: Reading, stream_index: int, start_s: float) -> float:
+async def _indexed_s(
+    reading: Reading, recording: Recording, indexes: FrameIndexes, told_s: float | None
+) -> float | None:
+    """Return the duration by frames: what mp3 tells counts the encoder's padding as well."""
+    if recording.container not in INDEXED_CONTAINERS:
+        return None
+    index = indexes.of(recording)
+    duration_us = await index.duration_us(reading.reader, scan=told_s is None)
+    return None if duration_us is None else duration_us / 1_000_000
+
+
+async def _scanned_s(reading: Reading, stream_index: int, start_s: float) -> float:
     """Read every packet's time stamp: one pass over the bytes."""
     end_s = start_s
     async with running(scan_arguments(reading.url, stream_index)) as process:

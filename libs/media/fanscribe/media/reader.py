@@ -43,7 +43,7 @@ class Attempts:
         await asyncio.sleep(min(max(wait_s, failure.retry_after_s), self._limits.backoff_max_s))
 
 
-class IndexCache:
+class PageCache:
     """Pages of sources, shared by all readings of a process; the least used go first."""
 
     def __init__(self, limits: MediaLimits) -> None:
@@ -55,9 +55,7 @@ class IndexCache:
     def keeps(self, source: Source, position: int) -> bool:
         """Whether the byte at `position` lies where containers keep their indexes."""
         edge = min(position, source.size_bytes - position)
-        # Without a validator nobody could tell an old version's pages from a new one's.
-        pinned = bool(source.etag or source.last_modified)
-        return pinned and self._capacity_bytes > 0 and edge < self._edge_bytes
+        return source.is_pinned and self._capacity_bytes > 0 and edge < self._edge_bytes
 
     def get(self, source: Source, page: int) -> bytes | None:
         """Return page number `page`, if it is kept."""
@@ -84,7 +82,7 @@ class Reader:
     """
 
     def __init__(
-        self, client: RangeClient, source: Source, url: URL, limits: MediaLimits, cache: IndexCache
+        self, client: RangeClient, source: Source, url: URL, limits: MediaLimits, cache: PageCache
     ) -> None:
         self.source = source
         self.bytes_fetched = 0
@@ -189,6 +187,13 @@ class Reader:
             )
         ):
             raise _changed()
+
+
+def too_slow() -> FanscribeError:
+    """Say that a deadline has passed while waiting for the media host."""
+    return FanscribeError(
+        Reason.MEDIA_HOST_UNAVAILABLE, "the media host is too slow to read the recording from"
+    )
 
 
 def _changed() -> FanscribeError:

@@ -15,6 +15,11 @@ class Source:
     etag: str = ""  # strong ones only, quotes included
     last_modified: str = ""  # as the server wrote it
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a change would show: only then may anything read from it be kept."""
+        return bool(self.etag or self.last_modified)
+
     def precondition(self) -> dict[str, str]:
         """Request headers that make a server refuse when the recording has changed."""
         if self.etag:
@@ -22,6 +27,15 @@ class Source:
         if self.last_modified:
             return {"If-Unmodified-Since": self.last_modified}
         return {}
+
+
+@dataclass(frozen=True)
+class View:
+    """The end of a recording's bytes, from a point where it can be decoded on its own."""
+
+    start_byte: int
+    start_us: int  # time stamp, in the whole recording, of the view's first frame
+    end_us: int | None  # time stamp at which the recording's audio ends, if it is known
 
 
 @dataclass(frozen=True)

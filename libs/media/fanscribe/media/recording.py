@@ -1,0 +1,17 @@
+"""What is known of a recording once it has been probed."""
+
+from dataclasses import dataclass
+
+from fanscribe.media.source import Source
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording whose first audio stream can be extracted."""
+
+    source: Source
+    container: str  # in ffmpeg's words: "mov,mp4,m4a,3gp,3g2,mj2"
+    codec: str  # in ffmpeg's words: "aac"
+    stream_index: int  # of the audio stream, among all streams
+    start_time_us: int  # time stamp of the timeline's sample 0 in the container
+    duration_samples: int  # as the container tells it; extraction to the end tells the truth

@@ -171,6 +171,7 @@ async def test_leaving_early_stops_ffmpeg_and_the_requests(
         await until(lambda: server.open_requests == 1)
         assert children()
         rest.cancel()
+        await asyncio.wait([rest])
     assert not children()
     # The fixture waits for the request to end as well.
 

@@ -65,7 +65,8 @@ class MediaAccess:
     ) -> AsyncIterator[Extraction]:
         """Decode `span` of a recording; with `to_end`, from its start to the recording's end.
 
-        Leaving the context stops ffmpeg and every request to the media host at once.
+        Leaving the context stops ffmpeg and every request to the media host at once; whoever
+        iterates in another task ends that first.
         """
         reader = self._reader(recording.source)
         view = await self._view(reader, recording, span)

@@ -142,6 +142,17 @@ def test_a_short_job_takes_the_next_free_slot(scheduler: Scheduler) -> None:
     assert splitter.tasks[-1].job is short
 
 
+def test_jobs_take_turns_at_a_single_slot(scheduler: Scheduler) -> None:
+    splitter = joined(scheduler, slots=1)
+    long = job(scheduler, "long", 120)
+    for _ in range(10):
+        splitter.finish(scheduler)
+    other, short = job(scheduler, "other", 120), job(scheduler, "short", 2, seconds=60)
+    turns = [splitter.finish(scheduler).job for _ in range(7)]
+    # What had been done for the long job before does not count, and two short turns make one.
+    assert turns == [long, long, other, short, short, long, other]
+
+
 def test_equal_jobs_get_equal_shares(scheduler: Scheduler) -> None:
     jobs = [job(scheduler, name, 50) for name in "abc"]
     splitter = joined(scheduler, slots=6)

@@ -101,16 +101,20 @@ class _JobQueue:
     pending: deque[ChunkTask] = field(default_factory=deque)
     delayed: set[ChunkTask] = field(default_factory=set)
     running: set[ChunkTask] = field(default_factory=set)
+    # Assigned so far, on top of what the others had when the job arrived.
+    assigned_samples: int = 0
 
-    def running_samples(self) -> int:
-        return sum(task.chunk.span.samples for task in self.running)
+    def share(self) -> tuple[int, int]:
+        """Audio running and assigned: the less of it, the sooner it is the job's turn."""
+        return sum(task.chunk.span.samples for task in self.running), self.assigned_samples
 
 
 class Scheduler:
     """Decides who works on what. All calls come from one event loop, and none waits.
 
-    A free slot goes to the job with the least audio running, so a short recording never waits
-    behind the rest of a long one.
+    A free slot goes to the job with the least audio running, of several to the one that was given
+    least since the youngest of them arrived. So jobs take turns even at a single slot, and a short
+    recording never waits behind the rest of a long one.
     """
 
     def __init__(
@@ -136,7 +140,8 @@ class Scheduler:
 
     def admit(self, job: Job) -> None:
         """Take a job; its chunks follow."""
-        self._jobs[job] = _JobQueue()
+        others = (queue.assigned_samples for queue in self._jobs.values())
+        self._jobs[job] = _JobQueue(assigned_samples=min(others, default=0))
         self._publish()
 
     def submit(self, job: Job, chunk: MacroChunk) -> None:
@@ -267,7 +272,7 @@ class Scheduler:
             waiting = [queue for queue in self._jobs.values() if queue.pending]
             if not free or not waiting:
                 break
-            queue = min(waiting, key=_JobQueue.running_samples)
+            queue = min(waiting, key=_JobQueue.share)
             # By address where slots are equal, so that the same state gives the same decision.
             splitter = min(free, key=lambda one: (-one.free_slots, one.address))
             self._assign(queue, queue.pending.popleft(), splitter)
@@ -280,6 +285,7 @@ class Scheduler:
             self._chunk_timeout_s + _OVERDUE_GRACE_S, lambda: self._overdue(task)
         )
         queue.running.add(task)
+        queue.assigned_samples += task.chunk.span.samples
         splitter.assign(task)
 
     def _publish(self) -> None:

@@ -39,7 +39,7 @@ class InferenceSettings(Settings):
     # How long a window waits for company while a copy of the model is idle, in milliseconds.
     queue_delay_ms: int = Field(default=20, ge=0, le=10_000)
     # Windows are padded to a multiple of this, in milliseconds: less waste or larger batches.
-    bucket_ms: int = Field(default=5_000, ge=1_000, le=30_000, multiple_of=20)
+    bucket_ms: int = Field(default=2_000, ge=1_000, le=30_000, multiple_of=20)
 
     # How long Triton may take to load the model, in seconds.
     startup_s: float = Field(default=120.0, gt=0)

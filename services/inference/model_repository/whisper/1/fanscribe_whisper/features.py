@@ -41,7 +41,8 @@ def log_mel(samples: npt.NDArray[np.int16], mels: int, frames: int) -> Floats:
 
 @cache
 def _hann() -> Floats:
-    return np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+    window: Floats = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+    return window
 
 
 @cache

@@ -36,7 +36,7 @@ class Vocabulary:
             return ("en",)
         # They stand between these two in every Whisper vocabulary.
         tokens = range(self._start + 1, self._translate)
-        return tuple(sorted(self._tokenizer.id_to_token(token)[2:-2] for token in tokens))
+        return tuple(sorted(str(self._tokenizer.id_to_token(token))[2:-2] for token in tokens))
 
     def start_sequence(self, language: str, task: str) -> list[int]:
         """Tokens that start a transcript; always the same number of them."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from fanscribe.media.extraction import Extraction
-from fanscribe.media.ffmpeg import extract_arguments, run_up_s, running
+from fanscribe.media.ffmpeg import extract_arguments, require_programs, run_up_s, running
 from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.http import RangeClient
@@ -35,6 +35,7 @@ class MediaAccess:
         self._indexes = FrameIndexes()
 
     async def __aenter__(self) -> Self:
+        require_programs()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._client)
             await stack.enter_async_context(self._gateway)

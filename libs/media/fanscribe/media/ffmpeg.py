@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -37,6 +38,13 @@ _PROBED_PACKETS = 20
 
 # A message of ffmpeg's: nothing in its output tells that a duration is a guess.
 DURATION_ESTIMATED = "Estimating duration from bitrate"
+
+
+def require_programs() -> None:
+    """Raise RuntimeError unless everything that is run here is installed."""
+    missing = [name for name in ("ffmpeg", "ffprobe", "setpriv") if shutil.which(name) is None]
+    if missing:
+        raise RuntimeError(f"not installed: {', '.join(missing)} (Debian: ffmpeg, util-linux)")
 
 
 class Process:

@@ -17,7 +17,7 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 
 STARTUP_S = 120.0
-STOP_S = 40.0
+STOP_S = 120.0
 EVENTUALLY_S = 30.0
 
 

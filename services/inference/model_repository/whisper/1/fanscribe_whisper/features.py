@@ -55,7 +55,8 @@ def _mel_filters(mels: int) -> Floats:
     falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
     triangles = np.maximum(0.0, np.minimum(rising, falling))
     areas = (edges_hz[2:] - edges_hz[:-2])[:, None] / 2
-    return (triangles / areas).astype(np.float32)
+    filters: Floats = (triangles / areas).astype(np.float32)
+    return filters
 
 
 # Slaney's mel scale: linear up to 1 kHz, then 27 mels for each factor of 6.4.

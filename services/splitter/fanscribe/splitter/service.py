@@ -158,6 +158,14 @@ class _Session:
             except asyncio.CancelledError:
                 self._metrics.macro_chunks.labels("cancelled").inc()
                 raise
+            except TimeoutError:
+                # Another splitter may be faster. If it is the job that has no time left, the
+                # orchestrator knows, and ends it.
+                late = FanscribeError(
+                    Reason.SPLITTERS_UNAVAILABLE,
+                    f"it was not done after {message.timeout_ms / 1000:g} s",
+                )
+                await self._failed(message, balance, late)
             except Exception as error:  # noqa: BLE001  whatever it was, the orchestrator is told
                 await self._failed(message, balance, error)
             else:

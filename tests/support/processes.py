@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 
 _RUN_S = 60
+_QUIET_S = 0.5
 _MEDIA_PROGRAMS = ("ffmpeg", "ffprobe", "setpriv")
 
 
@@ -55,6 +57,27 @@ def media_processes(pid: int) -> list[psutil.Process]:
 def all_gone(processes: list[psutil.Process]) -> bool:
     """Whether none of these runs any more."""
     return not any(_alive(process) for process in processes)
+
+
+class Quiet:
+    """Tells whether a process and those under it have stopped computing."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._looked_s, self._used_s = time.monotonic(), self._cpu_s()
+
+    def holds(self) -> bool:
+        """Whether they used next to no processor since this was asked last."""
+        passed_s = time.monotonic() - self._looked_s
+        if passed_s < _QUIET_S:
+            return False
+        used_s, before_s = self._cpu_s(), self._used_s
+        self._looked_s, self._used_s = time.monotonic(), used_s
+        return used_s - before_s < 0.05 * passed_s
+
+    def _cpu_s(self) -> float:
+        times = [one.cpu_times() for one in self._process.children(recursive=True)]
+        return sum(spent.user + spent.system for spent in times)
 
 
 def peak_memory_bytes(pid: int) -> int:

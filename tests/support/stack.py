@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from fanscribe.client import Progress, Segment
+from fanscribe.client.events import Event
 from fanscribe.client.service_process import ServiceProcess
 from tests.support.metrics import Page, scrape
 from tests.support.polling import eventually
@@ -114,6 +116,22 @@ async def _serving(processes: list[ServiceProcess]) -> AsyncIterator[list[Servic
 async def metrics_of(process: ServiceProcess) -> Page:
     """Scrape a service."""
     return await scrape(process.metrics_address)
+
+
+async def reached(events: AsyncIterator[Event], macro_chunks_done: int) -> None:
+    """Follow a job until so many of its macro chunks are done."""
+    async for event in events:
+        if isinstance(event, Progress) and event.macro_chunks_done >= macro_chunks_done:
+            return
+    raise AssertionError("the job ended before")
+
+
+async def first_segment(events: AsyncIterator[Event]) -> None:
+    """Follow a job until it has told its first text."""
+    async for event in events:
+        if isinstance(event, Segment):
+            return
+    raise AssertionError("the job ended without text")
 
 
 async def nothing_left_running(services: Services, media_host: RangeServer) -> None:

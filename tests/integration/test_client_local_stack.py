@@ -4,9 +4,7 @@ import asyncio
 import os
 import re
 import signal
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,20 +18,8 @@ from fanscribe.client.service_process import LocalStackError, ServiceProcess
 from fanscribe.runtime.channels import open_channel
 from tests.support.audio import english_clips
 from tests.support.command import Terminal, end_of, running
-
-
-async def eventually(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        await asyncio.sleep(0.05)
-
-
-def gone(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+from tests.support.polling import eventually
+from tests.support.processes import all_gone
 
 
 def family_of(pid: int) -> list[psutil.Process]:
@@ -83,18 +69,22 @@ async def test_a_stack_from_start_to_end(tmp_path: Path) -> None:
         await third.kill()
         assert not third.running
         os.kill(stack.splitters[1].pid, signal.SIGKILL)
-        await eventually(lambda: bool(notes))
+        await eventually(lambda: bool(notes), "a word about the lost splitter")
         assert "splitter-2 was ended by SIGKILL" in notes[0]
         assert not watcher.done()
 
         os.kill(stack.orchestrator.pid, signal.SIGKILL)
         with pytest.raises(LocalStackError, match="orchestrator was ended by SIGKILL"):
             await asyncio.wait_for(watcher, 30)
-        family = family_of(os.getpid())
+        family = [
+            process
+            for service in (stack.inference, stack.splitters[0])
+            for process in (psutil.Process(service.pid), *family_of(service.pid))
+        ]
     assert steps[0] == "starting Triton with tiny.en"
     assert await stack.inference.wait() == 0
     assert await stack.splitters[0].wait() == 0
-    assert all(gone(process) for process in family)
+    assert all_gone(family)
 
 
 async def test_a_service_that_ends_at_once_says_why(tmp_path: Path) -> None:
@@ -116,7 +106,7 @@ async def test_no_child_survives_a_killed_parent(tmp_path: Path) -> None:
         family = family_of(process.pid)
         assert len(family) >= 4
         process.kill()
-        await eventually(lambda: all(gone(child) for child in family))
+        await eventually(lambda: all_gone(family), "no process is left")
 
 
 async def test_up_tells_its_addresses_and_stops_on_ctrl_c(tmp_path: Path) -> None:
@@ -129,19 +119,19 @@ async def test_up_tells_its_addresses_and_stops_on_ctrl_c(tmp_path: Path) -> Non
         family = family_of(process.pid)
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
-        assert all(gone(child) for child in family)
+        assert all_gone(family)
 
 
 @pytest.mark.parametrize("signals", [1, 2])
 async def test_ctrl_c_stops_the_stack_of_a_job(signals: int) -> None:
     clip = english_clips()[0]
     async with running("transcribe", str(clip.path)) as process, asyncio.timeout(120):
-        await eventually(lambda: len(family_of(process.pid)) >= 2)
+        await eventually(lambda: len(family_of(process.pid)) >= 2, "Triton is starting", 60)
         family = family_of(process.pid)
         for _ in range(signals):
             process.send_signal(signal.SIGINT)
         assert (await end_of(process)).status == 130
-        await eventually(lambda: all(gone(child) for child in family))
+        await eventually(lambda: all_gone(family), "no process is left")
 
 
 async def test_a_job_with_a_stack_of_its_own() -> None:

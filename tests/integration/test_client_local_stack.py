@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import urllib.request
 from pathlib import Path
 
@@ -95,6 +96,16 @@ async def test_a_service_that_ends_at_once_says_why(tmp_path: Path) -> None:
         await broken.__aenter__()
     assert "FANSCRIBE_INSTANCES" in str(caught.value)
     assert str(tmp_path / "inference.log") in str(caught.value)
+
+
+async def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        async with running("up", "--port", port, "--log-dir", str(tmp_path)) as process:
+            ended = await end_of(process)
+    assert ended.status == 5
+    assert f"port {port} is taken" in ended.stderr
+    assert "starting" not in ended.stderr
 
 
 async def test_no_child_survives_a_killed_parent(tmp_path: Path) -> None:

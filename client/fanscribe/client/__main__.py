@@ -2,4 +2,4 @@
 
 from fanscribe.client.cli import main
 
-main(prog_name="fanscribe")
+main()

@@ -1,16 +1,20 @@
-"""The `fanscribe` command."""
+"""Where the `fanscribe` command starts, whatever is installed."""
 
-import click
+import sys
 
-from fanscribe.client.transcribe_command import transcribe_command
-from fanscribe.client.up_command import up_command
+# The client as a library does without these.
+_EXTRA = ("aiohttp", "click", "rich")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="fanscribe", prog_name="fanscribe")
 def main() -> None:
-    """Turn hours of recorded speech into text in seconds."""
-
-
-main.add_command(transcribe_command)
-main.add_command(up_command)
+    """Run the command; says what to install if its extra is missing."""
+    try:
+        from fanscribe.client.commands import fanscribe  # noqa: PLC0415  it may be missing
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        sys.exit(
+            f"fanscribe: the Python package {error.name} is missing: install fanscribe with its "
+            "extra `client`, as in `pip install 'fanscribe[client]'`"
+        )
+    fanscribe(prog_name="fanscribe")

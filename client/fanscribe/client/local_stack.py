@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from fanscribe.client.log_directory import new_log_directory
-from fanscribe.client.prerequisites import missing_pieces
+from fanscribe.client.prerequisites import is_taken, missing_pieces
 from fanscribe.client.service_process import LocalStackError, ServiceProcess
 
 # The stack is for this machine's own use: it listens on the loopback interface only, and may read
@@ -66,6 +66,10 @@ class LocalStack:
         missing = missing_pieces()
         if missing:
             raise LocalStackError("\n".join(missing))
+        if is_taken(_HOST, self._port):
+            raise LocalStackError(
+                f"port {self._port} is taken: stop what listens there, or choose another"
+            )
         self.log_directory = self._log_directory or new_log_directory()
         self.log_directory.mkdir(parents=True, exist_ok=True)
         try:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import socket
 from collections.abc import Iterable
 
 # A module of each extra that the services need; all of them come with fanscribe[local].
@@ -28,3 +29,15 @@ def missing_pieces(
             " (in a checkout: `make setup`)."
         )
     return told
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens at `port` already; never for port 0."""
+    with socket.socket() as probe:
+        # As servers do: ports of connections that ended a moment ago count as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from fanscribe.client import tether
+from fanscribe.client.log_tail import log_tail
 from fanscribe.client.sessions import kill_session
 
 _POLL_S = 0.05
-_TAIL_LINES = 15
-# Of a log, enough for its last lines.
-_TAIL_BYTES = 16 * 1024
 
 
 class LocalStackError(Exception):
@@ -124,11 +122,7 @@ class ServiceProcess:
         return f"{self.name} {how}.\n{self._last_words()}"
 
     def _last_words(self) -> str:
-        with self.log_path.open("rb") as log:
-            log.seek(max(0, self.log_path.stat().st_size - _TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-        told = "\n".join(lines[-_TAIL_LINES:]) or "(nothing)"
-        return f"Its log ({self.log_path}) ends with:\n{told}"
+        return f"Its log ({self.log_path}) ends with:\n{log_tail(self.log_path)}"
 
 
 def _serving_line(log_path: Path) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Small parts of the local stack: what it needs, where it logs, whom it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from fanscribe.client import tether
 from fanscribe.client.file_server import is_loopback
 from fanscribe.client.log_directory import new_log_directory
+from fanscribe.client.log_tail import log_tail
 from fanscribe.client.prerequisites import missing_pieces
 from fanscribe.client.sessions import kill_session
 
@@ -77,6 +79,34 @@ def test_a_relative_state_folder_is_ignored(
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert new_log_directory().is_relative_to(tmp_path / ".local" / "state")
+
+
+def test_a_log_ends_in_words(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    records = [{"level": "info", "message": f"step {number}"} for number in range(100)]
+    records += [{"level": "info", "message": ""}]
+    records += [{"level": "error", "message": "failed", "exception": "Trace\n\nOSError: in use"}]
+    lines = [json.dumps(record) for record in records]
+    log.write_text("\n".join([*lines, "a library's own words", '{"half": ']))
+    told = log_tail(log).splitlines()
+    assert told[0].startswith("info: step ")
+    assert told[-3:] == ["error: failed: OSError: in use", "a library's own words", '{"half": ']
+    assert len(told) == 15
+
+
+def test_an_empty_log(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    log.touch()
+    assert log_tail(log) == "(nothing)"
+
+
+def test_a_command_without_its_extra_says_what_to_install() -> None:
+    script = "import sys; sys.modules['rich'] = None; from fanscribe.client.cli import main; main()"
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert run.returncode == 1
+    assert "fanscribe[client]" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 _GRANDCHILD = """

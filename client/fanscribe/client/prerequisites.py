@@ -1,5 +1,6 @@
 """What a machine must have to run the local stack."""
 
+import errno
 import importlib.util
 import shutil
 import socket
@@ -38,6 +39,6 @@ def is_taken(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return True
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
     return False

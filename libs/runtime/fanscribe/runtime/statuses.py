@@ -1,5 +1,6 @@
 """Domain errors as gRPC statuses and back: one table, one interceptor."""
 
+import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -69,7 +70,8 @@ class StatusInterceptor(aio.ServerInterceptor):
     """Ends calls that raise with the status of what they raised.
 
     The unknown becomes INTERNAL and is logged once, with nothing internal in the message. Only
-    calls that stream responses are wrapped: all of fanscribe's own are.
+    calls that generate a stream of responses are wrapped: all of fanscribe's own are. (Health's
+    Watch is a coroutine that writes them.)
     """
 
     async def intercept_service(
@@ -82,6 +84,8 @@ class StatusInterceptor(aio.ServerInterceptor):
         if handler is None or not handler.response_streaming:
             return handler
         behaviour = handler.stream_stream or handler.unary_stream
+        if inspect.iscoroutinefunction(behaviour):
+            return handler
         wrap = (
             grpc.stream_stream_rpc_method_handler
             if handler.request_streaming

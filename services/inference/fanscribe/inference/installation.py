@@ -1,6 +1,5 @@
 """The Triton of the nvidia-pytriton wheel: where it lies and what it needs."""
 
-import ctypes.util
 import importlib.metadata
 import os
 import shutil
@@ -27,16 +26,28 @@ class Installation:
         """The server."""
         return self.root / "bin" / "tritonserver"
 
+    @property
+    def _libraries(self) -> Path:
+        return self.root.parents[1] / "nvidia_pytriton.libs"
+
     def copy_backend(self, target: Path) -> None:
         """Put the Python backend and this Python's stub into the new backend folder `target`."""
         backend = target / "python"
         shutil.copytree(self.root / "backends" / "python", backend)
         stub = self.root / "python_backend_stubs" / _PYTHON / "triton_python_backend_stub"
         shutil.copy2(stub, backend)
+        # The stub for 3.13 comes with a libpython that was built elsewhere, with other modules
+        # built in than this Python's standard library expects: on Debian it lacks `_datetime`,
+        # which numpy needs. This Python's own library stands in for it.
+        for library in self._libraries.glob("libpython*.so*"):
+            (backend / library.name).symlink_to(_shared_library())
 
-    def environment(self, threads: int) -> dict[str, str]:
-        """Environment for the server: its libraries, this Python, `threads` for each model."""
-        libraries = [str(self.root.parents[1] / "nvidia_pytriton.libs")]
+    def environment(self, backends: Path, threads: int) -> dict[str, str]:
+        """Environment for the server: its libraries, this Python, `threads` for each model.
+
+        `backends` is the folder that `copy_backend` filled.
+        """
+        libraries = [str(backends / "python"), str(self._libraries)]
         if shared := sysconfig.get_config_var("LIBDIR"):
             libraries.append(shared)
         return {
@@ -72,13 +83,22 @@ def _check_python(root: Path) -> None:
         raise SetupError(
             f"Triton's Python backend does not support Python {_PYTHON}, only {', '.join(have)}"
         )
-    library = f"libpython{_PYTHON}.so.1.0"
-    folder = Path(sysconfig.get_config_var("LIBDIR") or "/nonexistent")
-    if not (folder / library).exists() and ctypes.util.find_library(f"python{_PYTHON}") is None:
-        raise SetupError(
-            f"Triton's Python backend needs the shared library {library}: "
-            f"apt-get install libpython{_PYTHON} (or a Python built with --enable-shared)"
-        )
+    _shared_library()
+
+
+def _shared_library() -> Path:
+    """Find this Python as a shared library; raises SetupError if there is none."""
+    name = f"libpython{_PYTHON}.so.1.0"
+    own = sysconfig.get_config_var("LIBDIR") or "/usr/lib"
+    # Its own folder; for a Python that was linked statically, those of Debian and Fedora.
+    for folder in (own, "/usr/lib/x86_64-linux-gnu", "/usr/lib64"):
+        path = Path(folder, name)
+        if path.exists():
+            return path
+    raise SetupError(
+        f"Triton's Python backend needs the shared library {name}: "
+        f"apt-get install libpython{_PYTHON} (or a Python built with --enable-shared)"
+    )
 
 
 def _check_packages() -> None:

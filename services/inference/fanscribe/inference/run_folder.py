@@ -1,7 +1,6 @@
 """The folder of one run, and clearing up after runs that were killed."""
 
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,14 +31,12 @@ def run_folder() -> Iterator[Path]:
 
 def _remove_leftovers() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if folder.stat().st_uid != os.getuid() or not _lock_file(folder).exists():
-            continue
-        with _lock_file(folder).open() as lock:
-            try:
+        try:
+            with _lock_file(folder).open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # alive
-            _remove(folder)
+                _remove(folder)
+        except (FileNotFoundError, PermissionError, BlockingIOError):
+            continue  # removed by another start, another user's, or alive
 
 
 def _remove(folder: Path) -> None:

@@ -134,7 +134,7 @@ def _spoken_book() -> Iterator[Passage]:
     with TemporaryDirectory() as folder:
         spoken = Path(folder) / "sentence.wav"
         for sentence in re.findall(r"[^.]+[.]", " ".join(_BOOK.split())):
-            voice.save(sentence, spoken, seed=1)
+            voice.save(sentence, str(spoken), seed=1)
             yield decode(spoken), sentence
 
 

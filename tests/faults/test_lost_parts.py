@@ -23,6 +23,7 @@ from fanscribe.client.events import Event
 from fanscribe.client.local_stack import LocalStack
 from fanscribe.client.service_process import ServiceProcess
 from fanscribe.runtime.errors import Reason
+from tests.support.audio import encode
 from tests.support.polling import eventually
 from tests.support.processes import all_gone, media_processes
 from tests.support.range_server import Fault, RangeServer
@@ -39,13 +40,19 @@ from tests.support.stack import (
 )
 
 # Chunks of many windows, so that a part can be lost in the middle of one.
-OPTIONS = Options(macro_chunk_size_sec=60, micro_chunk_size_sec=10)
+OPTIONS = Options(macro_chunk_size_sec=30, micro_chunk_size_sec=5)
 
 
 @pytest.fixture(scope="module")
-async def undisturbed(client: Client, speech_url: str) -> Transcript:
-    """What the shared stack hears in `speech` when nothing goes wrong."""
-    return await client.transcript(speech_url, OPTIONS)
+def url(speech: Recording, media_folder: Path, media_host: RangeServer) -> str:
+    """Where two minutes of speech are."""
+    return media_host.url(encode(speech.path, media_folder / "two_minutes.flac", "-t", "120").name)
+
+
+@pytest.fixture(scope="module")
+async def undisturbed(client: Client, url: str) -> Transcript:
+    """What the shared stack hears there when nothing goes wrong."""
+    return await client.transcript(url, OPTIONS)
 
 
 StartCluster = Callable[..., AbstractAsyncContextManager[Cluster]]
@@ -71,11 +78,11 @@ def cluster(stack: LocalStack, tmp_path: Path) -> StartCluster:
 
 
 async def test_a_killed_splitter_costs_attempts_and_no_word(
-    cluster: StartCluster, undisturbed: Transcript, speech_url: str, media_host: RangeServer
+    cluster: StartCluster, undisturbed: Transcript, url: str, media_host: RangeServer
 ) -> None:
     async with cluster() as running, Client(running.address) as client:
         victim, survivor = running.splitters
-        job = asyncio.create_task(events_of(client, speech_url))
+        job = asyncio.create_task(events_of(client, url))
         await has_sent_text(victim)
         children = media_processes(victim.pid)
         os.kill(victim.pid, signal.SIGKILL)
@@ -95,7 +102,7 @@ async def test_a_splitter_that_is_told_to_stop_loses_nothing(
     drain_s: float,
     cluster: StartCluster,
     undisturbed: Transcript,
-    speech_url: str,
+    url: str,
     media_host: RangeServer,
 ) -> None:
     async with (
@@ -103,7 +110,7 @@ async def test_a_splitter_that_is_told_to_stop_loses_nothing(
         Client(running.address) as client,
     ):
         leaver = running.splitters[0]
-        job = asyncio.create_task(events_of(client, speech_url))
+        job = asyncio.create_task(events_of(client, url))
         await has_sent_text(leaver)
         os.kill(leaver.pid, signal.SIGTERM)
         async with asyncio.timeout(60):
@@ -120,12 +127,12 @@ async def test_a_splitter_that_comes_back_goes_on(
     cluster: StartCluster,
     stack: LocalStack,
     undisturbed: Transcript,
-    speech_url: str,
+    url: str,
     tmp_path: Path,
 ) -> None:
     async with cluster(count=1) as running, Client(running.address) as client:
         victim = running.splitters[0]
-        job = asyncio.create_task(events_of(client, speech_url))
+        job = asyncio.create_task(events_of(client, url))
         await has_sent_text(victim)
         await victim.kill()
         port = victim.address.rpartition(":")[2]
@@ -136,13 +143,13 @@ async def test_a_splitter_that_comes_back_goes_on(
 
 
 async def test_without_any_splitter_left_the_job_fails_in_time(
-    cluster: StartCluster, speech_url: str
+    cluster: StartCluster, url: str
 ) -> None:
     async with (
         cluster(splitter_wait_s=1) as running,
         Client(running.address) as client,
     ):
-        job = asyncio.create_task(events_of(client, speech_url))
+        job = asyncio.create_task(events_of(client, url))
         await has_sent_text(running.splitters[0])
         for splitter in running.splitters:
             await splitter.kill()
@@ -152,12 +159,12 @@ async def test_without_any_splitter_left_the_job_fails_in_time(
         assert failure.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_attempts_are_bounded(cluster: StartCluster, speech_url: str) -> None:
+async def test_attempts_are_bounded(cluster: StartCluster, url: str) -> None:
     async with (
         cluster(chunk_attempts=1) as running,
         Client(running.address) as client,
     ):
-        job = asyncio.create_task(events_of(client, speech_url))
+        job = asyncio.create_task(events_of(client, url))
         await has_sent_text(running.splitters[0])
         await running.splitters[0].kill()
         with pytest.raises(TranscriptionError, match="failed 1 times") as failure:
@@ -208,12 +215,12 @@ async def test_splitters_drop_the_chunks_of_an_orchestrator_that_is_gone(
 
 
 async def test_an_orchestrator_that_is_told_to_stop_finishes_its_jobs(
-    stack: LocalStack, undisturbed: Transcript, speech_url: str, tmp_path: Path
+    stack: LocalStack, undisturbed: Transcript, url: str, tmp_path: Path
 ) -> None:
     async with (
         orchestrator(stack.splitters[:2], tmp_path, drain_s=60) as running,
         Client(running.address) as client,
-        aclosing(client.transcribe(speech_url, OPTIONS)) as job,
+        aclosing(client.transcribe(url, OPTIONS)) as job,
     ):
         await anext(job)
         os.kill(running.orchestrator.pid, signal.SIGTERM)

@@ -115,12 +115,12 @@ async def test_metrics_follow_the_backlog_up_and_back_to_nothing(
         async for event in job:
             if isinstance(event, Progress):
                 pages.append(await metrics_of(running.orchestrator))
-                duration_s = event.duration_ms / 1000
+                duration_s, chunks = event.duration_ms / 1000, event.macro_chunks
         last = await metrics_of(running.orchestrator)
 
     # One splitter with two slots: the rest must wait.
     assert highest(pages, "fanscribe_backlog_chunks", state="running") == 2
-    assert highest(pages, "fanscribe_backlog_chunks", state="queued") >= 5
+    assert highest(pages, "fanscribe_backlog_chunks", state="queued") >= chunks - 3
     for state in ("running", "queued"):
         assert 0 < highest(pages, "fanscribe_backlog_audio_seconds", state=state) < duration_s
     assert highest(pages, "fanscribe_jobs_active") == 1
@@ -128,7 +128,7 @@ async def test_metrics_follow_the_backlog_up_and_back_to_nothing(
         assert last.total(f"fanscribe_{name}") == 0
     assert last.total("fanscribe_audio_seconds_total") == pytest.approx(duration_s, abs=0.1)
     assert last.total("fanscribe_jobs_total", reason="OK") == 1
-    assert last.total("fanscribe_chunk_attempts_total", outcome="done") == 8
+    assert last.total("fanscribe_chunk_attempts_total", outcome="done") == chunks
     assert last.total("fanscribe_stage_seconds_count", stage="first_text") == 1
 
 

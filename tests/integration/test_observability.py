@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from fanscribe.client import Client, Options, Plan, Progress, TranscriptionError
 from fanscribe.client.local_stack import LocalStack
 from fanscribe.client.service_process import ServiceProcess
+from fanscribe.runtime.errors import Reason
 from tests.support.metrics import Page, scrape
 from tests.support.polling import eventually
 from tests.support.processes import log_records, run_module
@@ -79,7 +80,11 @@ async def test_an_orchestrator_that_drains_wants_no_traffic(
         assert (await watch.read()).status == SERVING
         os.kill(running.orchestrator.pid, signal.SIGTERM)
         assert (await watch.read()).status == NOT_SERVING
-        watch.cancel()
+        assert await health(running.orchestrator, TRANSCRIBER) == NOT_SERVING
+        with pytest.raises(TranscriptionError) as refused:
+            await client.transcript(ten_hours_url)
+        assert refused.value.reason == Reason.SHUTTING_DOWN
+        await anext(job)  # it goes on
         await job.aclose()
         assert await running.orchestrator.wait() == 0
 

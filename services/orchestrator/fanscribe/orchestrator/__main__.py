@@ -47,7 +47,7 @@ async def serve(settings: OrchestratorSettings) -> None:
             transcriber_pb2_grpc.add_TranscriberServicer_to_server(service, server.grpc)
             links = group.create_task(pool.run())
             bind = Bind(settings.host, settings.port)
-            async with server.listening(bind, settings.drain_s) as bound:
+            async with server.listening(bind, grace_s=1) as bound:
                 # Ready whether or not there are splitters: waiting jobs are what starts them.
                 await server.set_ready(True)
                 addresses = {
@@ -56,8 +56,11 @@ async def serve(settings: OrchestratorSettings) -> None:
                 }
                 _log.info("serving", extra={"fields": addresses})
                 await stop.wait()
+                # Still listening: health checks and callers are told, not left without an answer.
                 service.close()
+                await server.set_ready(False)
                 _log.info("draining")
+                await service.drained(settings.drain_s)
             links.cancel()
     _log.info("stopped")
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from grpc import aio
@@ -35,13 +36,24 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
         self._parts = parts
         self._settings = settings
         self._jobs = 0
+        self._calls = 0
+        self._no_calls = asyncio.Event()
+        self._no_calls.set()
         self._closed = False
 
     def close(self) -> None:
         """Refuse new jobs from now on; those running go on."""
         self._closed = True
 
-    def Transcribe(  # noqa: N802  the name in the protocol
+    async def drained(self, within_s: float) -> None:
+        """Wait until no call is open, for at most `within_s`."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._no_calls.wait()
+        except TimeoutError:
+            _log.warning("giving up the jobs that still run after %s s", within_s)
+
+    async def Transcribe(  # noqa: N802  the name in the protocol
         self, request: pb.TranscribeRequest, context: aio.ServicerContext[Any, Any]
     ) -> AsyncGenerator[pb.TranscribeEvent, None]:
         """Transcribe one recording."""
@@ -60,7 +72,17 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
                 with span("transcribe", caller):
                     await self._transcribe(request, time_left_s, emit_event)
 
-        return stream_of(produce, _UNSENT_EVENTS)
+        # A call is open until its last event is taken, which is later than its job's end.
+        self._calls += 1
+        self._no_calls.clear()
+        try:
+            async with aclosing(stream_of(produce, _UNSENT_EVENTS)) as messages:
+                async for message in messages:
+                    yield message
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._no_calls.set()
 
     async def _transcribe(
         self, request: pb.TranscribeRequest, time_left_s: float | None, emit: Emit[Event]

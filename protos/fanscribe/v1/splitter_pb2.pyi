@@ -156,6 +156,26 @@ class Media(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     URL_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
@@ -163,12 +183,15 @@ class Media(_message.Message):
     CONTAINER_FIELD_NUMBER: _builtins.int
     STREAM_INDEX_FIELD_NUMBER: _builtins.int
     START_TIME_US_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Absolute URL, as the caller gave it."""
     size_bytes: _builtins.int
     """Size of the recording, in bytes."""
     etag: _builtins.str
-    """Strong ETag of the recording, quotes included; empty if the server gave none."""
+    """ETag of the recording as the server wrote it, W/ included where it is a weak one; empty if the
+    server gave none.
+    """
     last_modified: _builtins.str
     """Last-Modified of the recording, as the server wrote it; empty if the server gave none."""
     container: _builtins.str
@@ -177,6 +200,10 @@ class Media(_message.Message):
     """Index of the audio stream among all streams of the container."""
     start_time_us: _builtins.int
     """Time stamp of the timeline's sample 0 in the container, in microseconds."""
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Request headers for the media host, as the caller gave them. Never logged."""
+
     def __init__(
         self,
         *,
@@ -187,10 +214,11 @@ class Media(_message.Message):
         container: _builtins.str = ...,
         stream_index: _builtins.int = ...,
         start_time_us: _builtins.int = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "etag", b"etag", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "etag", b"etag", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

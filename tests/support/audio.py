@@ -105,9 +105,9 @@ def encode(source: Path, target: Path, *options: str) -> Path:
     return target
 
 
-def repeated(source: Path, target: Path, duration_s: float) -> Path:
+def repeated(source: Path, target: Path, duration_s: float, *options: str) -> Path:
     """Repeat an encoded recording without decoding it: ten hours within seconds."""
-    loop = ["-stream_loop", "-1", "-i", str(source), "-t", str(duration_s), "-c", "copy"]
+    loop = ["-stream_loop", "-1", "-i", str(source), "-t", str(duration_s), "-c", "copy", *options]
     _run(["ffmpeg", "-v", "error", "-y", "-nostdin", *loop, str(target)])
     return target
 

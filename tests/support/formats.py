@@ -6,6 +6,7 @@ minutes in all formats take a few minutes to make. What is promised stands besid
 
 import subprocess
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +17,22 @@ INDEXED_BYTES: Final = 1.15
 LIVE_BYTES: Final = 1.4  # live webm: nothing tells where anything is
 SCANNED_BYTES: Final = 2.1  # where one pass over the bytes cannot be avoided
 
-# Share of samples that are exactly those of a full decode.
-EXACT: Final = 1.0
-# Decoders that calculate in floating point differ in the last bit where they start elsewhere.
-NEARLY: Final = 0.999
-# The decoder adds noise of its own, or the container's clock is coarser than a sample.
-NOISY: Final = 0.0
+
+class Exactness(StrEnum):
+    """How like those of a full decode the samples of spans are."""
+
+    EXACT = "exact"  # the very same
+    # Decoders that calculate in floating point round otherwise where they start elsewhere.
+    LAST_BITS = "last bits"
+    # The decoder adds noise of its own, or the container's clock is coarser than a sample.
+    IN_TIME = "in time"
+
+    def holds(self, exact_share: float, close_share: float) -> bool:
+        """Whether samples are as like as this: shares of the same and of those nearly so."""
+        # A sample in ten thousand may be rounded otherwise: a span's first ones, mostly.
+        needed = {self.EXACT: (0.9999, 1.0), self.LAST_BITS: (0.0, 0.9999), self.IN_TIME: (0, 0)}
+        exact, close = needed[self]
+        return exact_share >= exact and close_share >= close
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Format:
     late_s: float = 0.0  # audio starts after the picture
     start_s: float = 0.0  # time stamp at which the file starts
     piped: bool = False  # written to a pipe: nothing is filled in afterwards
-    exact_share: float = EXACT
+    exactness: Exactness = Exactness.EXACT
     offset_ms: float = 1.0
     byte_bound: float = INDEXED_BYTES
 
@@ -82,56 +93,58 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("mono.flac", FLAC, 44_100, 1),
     Format("surround.flac", FLAC, 48_000, 6),
     Format("alac.m4a", ALAC, 44_100, 2),
-    Format("cbr.mp3", MP3, 44_100, 1, exact_share=NEARLY),
-    Format("cbr_8k.mp3", MP3_16K, 8_000, 1, exact_share=NEARLY),
-    Format("cbr_without_xing.mp3", MP3, 44_100, 1, _NO_XING, exact_share=NEARLY),
-    Format("vbr.mp3", MP3_VBR, 48_000, 2, exact_share=NEARLY, byte_bound=SCANNED_BYTES),
+    Format("cbr.mp3", MP3, 44_100, 1),
+    Format("cbr_8k.mp3", MP3_16K, 8_000, 1),
+    Format("cbr_without_xing.mp3", MP3, 44_100, 1, _NO_XING),
+    Format("vbr.mp3", MP3_VBR, 48_000, 2, byte_bound=SCANNED_BYTES),
     Format(
         *("vbr_without_xing.mp3", MP3_VBR, 48_000, 2, _NO_XING),
-        exact_share=NEARLY,
         byte_bound=SCANNED_BYTES,
     ),
-    Format("index_last.m4a", AAC, 44_100, 1, exact_share=NEARLY),
-    Format("faststart.m4a", AAC, 48_000, 2, ("-movflags", "+faststart"), exact_share=NEARLY),
-    Format("noise.m4a", AAC_NOISE, 44_100, 1, exact_share=NOISY),
-    Format("surround.m4a", AAC_SURROUND, 48_000, 6, exact_share=NEARLY),
+    Format("index_last.m4a", AAC, 44_100, 1),
+    Format("faststart.m4a", AAC, 48_000, 2, ("-movflags", "+faststart")),
+    Format("noise.m4a", AAC_NOISE, 44_100, 1, exactness=Exactness.IN_TIME),
+    Format("surround.m4a", AAC_SURROUND, 48_000, 6),
     Format(
         *("fragments_sidx.mp4", AAC, 44_100, 1),
         (*_FRAGMENTS, "+empty_moov+default_base_moof+global_sidx+skip_trailer"),
-        exact_share=NEARLY,
     ),
     Format(
         *("fragments_mfra.mp4", AAC, 44_100, 1),
         (*_FRAGMENTS, "+empty_moov+default_base_moof"),
-        exact_share=NEARLY,
     ),
     Format(
         *("fragments_without_index.mp4", AAC, 48_000, 2),
         (*_FRAGMENTS, "+empty_moov+default_base_moof+skip_trailer"),
-        exact_share=NEARLY,
     ),
-    Format("adts.aac", AAC, 44_100, 1, exact_share=NEARLY, byte_bound=SCANNED_BYTES),
-    Format("vorbis.ogg", VORBIS, 44_100, 2, exact_share=NEARLY),
-    Format("opus.ogg", OPUS, 48_000, 1, exact_share=NEARLY),
-    Format("cues.webm", OPUS, 48_000, 1, exact_share=NOISY),
+    Format("adts.aac", AAC, 44_100, 1, byte_bound=SCANNED_BYTES),
+    Format("vorbis.ogg", VORBIS, 44_100, 2),
+    Format("opus.ogg", OPUS, 48_000, 1, exactness=Exactness.LAST_BITS),
+    Format("cues.webm", OPUS, 48_000, 1, exactness=Exactness.IN_TIME),
     Format(
-        *("live.webm", OPUS, 48_000, 1, ("-live", "1")), exact_share=NOISY, byte_bound=LIVE_BYTES
+        *("live.webm", OPUS, 48_000, 1, ("-live", "1")),
+        exactness=Exactness.IN_TIME,
+        byte_bound=LIVE_BYTES,
     ),
-    Format("cues.mkv", AAC, 44_100, 1, exact_share=NOISY),
-    Format(*("live.mkv", AAC, 44_100, 1, ("-live", "1")), exact_share=NOISY, byte_bound=LIVE_BYTES),
-    Format("without_cues.mkv", AAC, 48_000, 2, piped=True, exact_share=NOISY),
-    Format("video.mp4", AAC, 48_000, 2, video=True, exact_share=NEARLY),
-    Format("video.mkv", AAC, 48_000, 2, video=True, exact_share=NOISY),
-    Format("surround_video.mkv", AC3, 48_000, 6, video=True, exact_share=NOISY),
-    Format("aac.ts", AAC, 48_000, 2, exact_share=NEARLY),
-    Format("video.ts", MP2, 48_000, 2, video=True, exact_share=NEARLY),
-    Format("mp3.avi", MP3, 44_100, 1, video=True, exact_share=NOISY, offset_ms=15.0),
-    Format("wma2.wma", WMA, 44_100, 1, exact_share=NOISY, offset_ms=15.0),
-    Format("late.mp4", AAC, 48_000, 2, video=True, late_s=4.2, exact_share=NEARLY),
-    Format("late.mkv", AAC, 48_000, 2, video=True, late_s=4.2, exact_share=NOISY),
-    Format("from_100_s.mp4", AAC, 44_100, 1, start_s=100.0, exact_share=NEARLY),
-    Format("from_100_s.mkv", AAC, 44_100, 1, start_s=100.0, exact_share=NOISY),
-    Format("from_100_s.ts", AAC, 48_000, 2, start_s=100.0, exact_share=NEARLY),
+    Format("cues.mkv", AAC, 44_100, 1, exactness=Exactness.IN_TIME),
+    Format(
+        *("live.mkv", AAC, 44_100, 1, ("-live", "1")),
+        exactness=Exactness.IN_TIME,
+        byte_bound=LIVE_BYTES,
+    ),
+    Format("without_cues.mkv", AAC, 48_000, 2, piped=True, exactness=Exactness.IN_TIME),
+    Format("video.mp4", AAC, 48_000, 2, video=True),
+    Format("video.mkv", AAC, 48_000, 2, video=True, exactness=Exactness.IN_TIME),
+    Format("surround_video.mkv", AC3, 48_000, 6, video=True, exactness=Exactness.IN_TIME),
+    Format("aac.ts", AAC, 48_000, 2),
+    Format("video.ts", MP2, 48_000, 2, video=True, exactness=Exactness.LAST_BITS),
+    Format("mp3.avi", MP3, 44_100, 1, video=True, exactness=Exactness.IN_TIME, offset_ms=15.0),
+    Format("wma2.wma", WMA, 44_100, 1, exactness=Exactness.IN_TIME, offset_ms=15.0),
+    Format("late.mp4", AAC, 48_000, 2, video=True, late_s=4.2),
+    Format("late.mkv", AAC, 48_000, 2, video=True, late_s=4.2, exactness=Exactness.IN_TIME),
+    Format("from_100_s.mp4", AAC, 44_100, 1, start_s=100.0),
+    Format("from_100_s.mkv", AAC, 44_100, 1, start_s=100.0, exactness=Exactness.IN_TIME),
+    Format("from_100_s.ts", AAC, 48_000, 2, start_s=100.0),
 )
 BY_NAME: Final = {one.name: one for one in FORMATS}
 

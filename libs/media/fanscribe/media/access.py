@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from aiohttp.abc import AbstractResolver
+
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.ffmpeg import extract_arguments, require_programs, run_up_s, running
 from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Gateway
+from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import MediaLimits
 from fanscribe.media.policy import SourcePolicy
@@ -26,10 +29,16 @@ class MediaAccess:
     An async context manager: it owns the HTTP session and the loopback gateway. One for a process.
     """
 
-    def __init__(self, policy: SourcePolicy, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        policy: SourcePolicy,
+        limits: MediaLimits = MediaLimits(),  # noqa: B008  it is frozen
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """Names are looked up by `resolver`, by default as the system does it."""
         self._policy = policy
         self._limits = limits
-        self._client = RangeClient(policy, limits)
+        self._client = RangeClient(policy, limits, resolver)
         self._gateway = Gateway(limits.ffmpeg_requests)
         self._cache = PageCache(limits)
         self._indexes = FrameIndexes()
@@ -50,11 +59,14 @@ class MediaAccess:
     ) -> None:
         await self._stack.aclose()
 
-    async def probe(self, url: str) -> Recording:
-        """Find out what is at `url` and pin it. Raises FanscribeError (any MEDIA_ reason)."""
+    async def probe(self, url: str, headers: RequestHeaders = NO_HEADERS) -> Recording:
+        """Find out what is at `url` and pin it. Raises FanscribeError (any MEDIA_ reason).
+
+        `headers` go to the URL's own origin, in this and every later request.
+        """
         try:
             async with asyncio.timeout(self._limits.probe_deadline_s):
-                source = await pin(self._client, self._policy.check_url(url), self._limits)
+                source = await pin(self._client, self._policy.check_url(url), self._limits, headers)
                 async with self._gateway.serving(self._reader(source)) as reading:
                     return await describe(reading, self._indexes)
         except TimeoutError as error:

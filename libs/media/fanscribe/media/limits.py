@@ -13,13 +13,17 @@ class MediaLimits:
     # Requests to the media host.
     connect_timeout_s: float = 10.0  # for name, connection and TLS handshake together
     stall_timeout_s: float = 20.0  # without a single byte, before the head or in the body
+    name_kept_s: int = 10  # the addresses of a name, before it is looked up again
     attempts: int = 5  # in a row without a byte gained; then the host counts as unavailable
     backoff_s: float = 0.2  # before the second attempt; doubles with each one after it
-    backoff_max_s: float = 5.0  # also the longest Retry-After that is waited for
+    backoff_max_s: float = 5.0
+    retry_after_max_s: float = 30.0  # a host that asks for more time gets this much
 
     # One reading: a probe, or the extraction of one span.
     probe_deadline_s: float = 120.0  # for a probe, which may have to read the whole recording
     extract_deadline_s: float = 300.0  # spent waiting for audio; the consumer's time is its own
+    requests_floor: int = 1_000  # may be sent to the media host whatever the recording's size
+    bytes_per_request: int = 256 * KIB  # beside that, a request for each so many of its bytes
     ffmpeg_requests: int = 2_000  # asked of the gateway; a demuxer gone mad asks without end
     fetched_bytes_floor: int = 32 * MIB  # may be fetched whatever the size of the recording
     fetched_bytes_per_byte: float = 3.0  # beside that, for each byte of the recording
@@ -39,3 +43,7 @@ class MediaLimits:
     def fetched_bytes(self, size_bytes: int) -> int:
         """Bytes that one reading of a recording of `size_bytes` may fetch."""
         return self.fetched_bytes_floor + round(self.fetched_bytes_per_byte * size_bytes)
+
+    def requests(self, size_bytes: int) -> int:
+        """Requests that one reading of a recording of `size_bytes` may send."""
+        return self.requests_floor + size_bytes // self.bytes_per_request

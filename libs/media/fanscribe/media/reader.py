@@ -9,7 +9,14 @@ from contextlib import aclosing
 
 from yarl import URL
 
-from fanscribe.media.http import PassingError, RangeAnswer, RangeClient, UnsatisfiableRangeError
+from fanscribe.media.headers import NO_HEADERS, RequestHeaders
+from fanscribe.media.http import (
+    PassingError,
+    RangeClient,
+    Target,
+    UnsatisfiableRangeError,
+    changed,
+)
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.source import Source
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -17,6 +24,9 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 _log = logging.getLogger(__name__)
 
 PAGE_BYTES = 64 * KIB
+
+# What a place answers to which redirects led, when the signature in its URL is too old.
+_EXPIRED = frozenset({Reason.MEDIA_ACCESS_DENIED, Reason.MEDIA_NOT_FOUND})
 
 
 class Attempts:
@@ -40,7 +50,12 @@ class Attempts:
                 f"the media host {failure.what} ({self._failures} attempts); try again later",
             )
         wait_s = self._limits.backoff_s * 2.0 ** (self._failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        await asyncio.sleep(min(max(wait_s, failure.retry_after_s), self._limits.backoff_max_s))
+        await asyncio.sleep(
+            max(
+                min(wait_s, self._limits.backoff_max_s),
+                min(failure.retry_after_s, self._limits.retry_after_max_s),
+            )
+        )
 
 
 class PageCache:
@@ -87,8 +102,9 @@ class Reader:
         self.source = source
         self.bytes_fetched = 0
         self._client = client
-        self._url = url
-        self._location = url  # where redirects led to last time
+        self._target = Target(url, source.headers, source)
+        self._location: URL | None = None  # where redirects led to last time
+        self._requests = 0
         self._limits = limits
         self._cache = cache
 
@@ -145,11 +161,9 @@ class Reader:
         attempts = Attempts(self._limits)
         position = start
         while position < end:
+            self._count_request()
             try:
-                async with self._client.get(
-                    self._location, position, end, self.source.precondition()
-                ) as answer:
-                    self._check_pin(answer)
+                async with self._client.get(self._target, position, end, self._location) as answer:
                     self._location = answer.location
                     async for piece in answer.body.iter_any():
                         piece = piece[: answer.content.end - position]  # noqa: PLW2901
@@ -160,10 +174,22 @@ class Reader:
                     if position < answer.content.end:
                         raise PassingError("ends its answers early")
             except PassingError as failure:
-                self._location = self._url
+                self._location = None
                 await attempts.failed(failure)
+            except FanscribeError as error:
+                if self._location in (None, self._target.url) or error.reason not in _EXPIRED:
+                    raise
+                self._location = None
             except UnsatisfiableRangeError as error:
-                raise _changed() from error
+                raise changed() from error
+
+    def _count_request(self) -> None:
+        self._requests += 1
+        if self._requests > self._limits.requests(self.source.size_bytes):
+            raise FanscribeError(
+                Reason.MEDIA_UNREADABLE,
+                "the recording can only be read by too many requests; offer it at another host",
+            )
 
     def _count(self, length: int) -> None:
         self.bytes_fetched += length
@@ -174,20 +200,6 @@ class Reader:
                 " format with an index, such as m4a",
             )
 
-    def _check_pin(self, answer: RangeAnswer) -> None:
-        pin = self.source
-        if (
-            answer.size_bytes != pin.size_bytes
-            or (pin.etag and answer.etag and answer.etag != pin.etag)
-            or (
-                not pin.etag
-                and pin.last_modified
-                and answer.last_modified
-                and answer.last_modified != pin.last_modified
-            )
-        ):
-            raise _changed()
-
 
 def too_slow() -> FanscribeError:
     """Say that a deadline has passed while waiting for the media host."""
@@ -196,20 +208,20 @@ def too_slow() -> FanscribeError:
     )
 
 
-def _changed() -> FanscribeError:
-    return FanscribeError(
-        Reason.MEDIA_CHANGED, "the recording was changed while it was being read; start again"
-    )
-
-
-async def pin(client: RangeClient, url: URL, limits: MediaLimits) -> Source:
+async def pin(
+    client: RangeClient, url: URL, limits: MediaLimits, headers: RequestHeaders = NO_HEADERS
+) -> Source:
     """Find out what is at `url`: its size and validator. Raises FanscribeError."""
     attempts = Attempts(limits)
     while True:
         try:
-            async with client.get(url, 0, 1, {}) as answer:
-                await answer.body.read()
-                return Source(str(url), answer.size_bytes, answer.etag, answer.last_modified)
+            async with client.get(Target(url, headers), 0, 1) as answer:
+                await answer.body.readexactly(1)
+                return Source(
+                    str(url), answer.size_bytes, answer.etag, answer.last_modified, headers
+                )
+        except asyncio.IncompleteReadError:
+            await attempts.failed(PassingError("ends its answers early"))
         except PassingError as failure:
             await attempts.failed(failure)
         except UnsatisfiableRangeError as error:

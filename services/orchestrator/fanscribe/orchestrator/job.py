@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
@@ -39,11 +40,19 @@ class Parts:
 class TranscriptionJob:
     """Probes, plans, follows the work of the splitters and emits events."""
 
-    def __init__(self, parts: Parts, url: str, options: Options, deadline_s: float | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        url: str,
+        headers: RequestHeaders,
+        options: Options,
+        deadline_s: float | None,
+    ) -> None:
         """`deadline_s` is a time of `time.monotonic()`; None: no deadline."""
         self.job_id = uuid.uuid4().hex[:16]
         self._parts = parts
         self._url = url
+        self._headers = headers
         self._options = options
         self._deadline_s = deadline_s
         self._began_s = time.monotonic()
@@ -62,7 +71,8 @@ class TranscriptionJob:
         self._trace_context = carrier()
         with stages.labels("job").time():
             with stages.labels("probe").time(), span("probe"):
-                self._recording = await self._parts.media.probe(self._url)
+                self._recording = await self._parts.media.probe(self._url, self._headers)
+            self._warnings.update(dict.fromkeys(self._recording.source.warnings))
             self._ledger = Ledger(self._recording.duration_samples)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
             duration_samples = self._recording.duration_samples

@@ -8,6 +8,7 @@ from typing import Any
 
 from grpc import aio
 
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.timeline import ms_of
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.job import Parts, TranscriptionJob
@@ -66,10 +67,11 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
         self, request: pb.TranscribeRequest, time_left_s: float | None, emit: Emit[Event]
     ) -> None:
         options = self._options(request.options)
+        headers = RequestHeaders.of(request.media_headers)
         self._admit()
         try:
             deadline_s = None if time_left_s is None else time.monotonic() + time_left_s
-            job = TranscriptionJob(self._parts, request.media_url, options, deadline_s)
+            job = TranscriptionJob(self._parts, request.media_url, headers, options, deadline_s)
             with log_context(job_id=job.job_id):
                 await _recorded(job, emit, self._parts.metrics)
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 from grpc import aio
 
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.timeline import Span, ms_of
@@ -211,7 +212,13 @@ def _assignment(message: pb.ChunkAssignment) -> Assignment:
     span = Span(message.span.start_sample, message.span.end_sample)
     return Assignment(
         recording=Recording(
-            source=Source(media.url, media.size_bytes, media.etag, media.last_modified),
+            source=Source(
+                url=media.url,
+                size_bytes=media.size_bytes,
+                etag=media.etag,
+                last_modified=media.last_modified,
+                headers=RequestHeaders.of(media.headers),
+            ),
             container=media.container,
             codec="",
             stream_index=media.stream_index,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.limits import KIB
 from fanscribe.media.timeline import SAMPLE_RATE
 from tests.support.audio import Speech, decode, joined_speech
 from tests.support.comparison import compare
@@ -18,6 +19,8 @@ from tests.support.spans import LOOPBACK, extract_all, plan
 _DURATION_S: Final = 60
 _MACRO_SAMPLES: Final = 17 * SAMPLE_RATE
 _REACH_SAMPLES: Final = SAMPLE_RATE
+# On its way when ffmpeg seeks elsewhere; nothing beside fifty minutes, much beside one.
+_UNDER_WAY_BYTES: Final = 768 * KIB
 
 # Why a format cannot be read as promised yet.
 _NOT_YET: Final[dict[str, str]] = {
@@ -77,7 +80,7 @@ async def test_spans_joined_are_the_recording(
     assert abs(found.lost_samples) <= wanted.offset_ms * SAMPLE_RATE / 1000
     assert wanted.exactness.holds(found.exact_share, found.close_share), found
     fetched = server.document(wanted.name).bytes_sent
-    assert fetched <= wanted.byte_bound * path.stat().st_size
+    assert fetched <= wanted.byte_bound * path.stat().st_size + _UNDER_WAY_BYTES
 
 
 @pytest.mark.xfail(strict=True, reason="six channels are mixed by ffmpeg's own, quiet weights")

@@ -1,0 +1,171 @@
+"""Measures how recordings are read: in spans against a full decode, and one span of many hours."""
+
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.media_host import MediaHost, Served
+from fanscribe.media.access import MediaAccess
+from fanscribe.media.timeline import SAMPLE_RATE
+from fanscribe.runtime.errors import FanscribeError, domain_error
+from tests.support.audio import decode
+from tests.support.comparison import Comparison, compare
+from tests.support.formats import Format
+from tests.support.spans import LOOPBACK, extract_all, extract_chunk, plan
+
+MACRO_S: Final = 300
+REACH_S: Final = 8
+_MACRO: Final = MACRO_S * SAMPLE_RATE
+
+# What one span may cost, of its share of the file, once the process knows the index.
+SHARE_BOUND: Final = 1.2
+
+
+@dataclass
+class Cost:
+    """What a step took."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0  # of this process and of ffmpeg
+    served: Served = field(default_factory=Served)
+
+
+@dataclass
+class SpansRow:
+    """A whole recording, read span by span."""
+
+    name: str
+    size_bytes: int
+    byte_bound: float
+    offset_bound_ms: float
+    exactness: str
+    probe: Cost = field(default_factory=Cost)
+    planning: Cost = field(default_factory=Cost)
+    spans: Cost = field(default_factory=Cost)
+    chunks: int = 0
+    found: Comparison | None = None
+    failures: list[str] = field(default_factory=list)  # what does not hold; empty: passed
+
+    @property
+    def byte_ratio(self) -> float:
+        """All bytes fetched, over the size of the file."""
+        costs = (self.probe, self.planning, self.spans)
+        return sum(cost.served.bytes_sent for cost in costs) / self.size_bytes
+
+
+@dataclass
+class LongRow:
+    """Single spans of a recording of many hours."""
+
+    name: str
+    size_bytes: int
+    probe: Cost = field(default_factory=Cost)
+    # What a span costs over its fair share, by place. "first" is what another process pays for its
+    # first span, with whatever index it needs.
+    shares: dict[str, float] = field(default_factory=dict)
+    cpu_s: float = 0.0  # of the four spans
+    failures: list[str] = field(default_factory=list)
+
+
+async def read_in_spans(wanted: Format, path: Path, size_bytes: int, host: MediaHost) -> SpansRow:
+    """Read a recording as a job does: one process probes and plans, another one extracts."""
+    row = SpansRow(
+        name=wanted.name,
+        size_bytes=size_bytes,
+        byte_bound=wanted.byte_bound,
+        offset_bound_ms=wanted.offset_ms,
+        exactness=wanted.exactness,
+    )
+    truth = await asyncio.to_thread(decode, path, wanted.stream_index)
+    try:
+        async with MediaAccess(LOOPBACK) as orchestrator, MediaAccess(LOOPBACK) as splitter:
+            async with _measured(row.probe, host, wanted.name):
+                recording = await orchestrator.probe(host.url(wanted.name))
+            async with _measured(row.planning, host, wanted.name):
+                planned = await plan(orchestrator, recording, _MACRO, REACH_S * SAMPLE_RATE)
+            async with _measured(row.spans, host, wanted.name):
+                pieces = await extract_all(splitter, planned)
+    except (FanscribeError, ExceptionGroup) as error:
+        row.failures.append(_told(error))
+        return row
+    row.chunks = len(planned.chunks)
+    row.found = compare(np.concatenate(pieces), truth, planned.starts)
+    row.failures += _broken(wanted, row, row.found)
+    return row
+
+
+async def read_one_span(wanted: Format, size_bytes: int, host: MediaHost) -> LongRow:
+    """Read an early, a middle and a late span of a recording of many hours."""
+    row = LongRow(wanted.name, size_bytes)
+    try:
+        async with MediaAccess(LOOPBACK) as orchestrator, MediaAccess(LOOPBACK) as splitter:
+            async with _measured(row.probe, host, wanted.name):
+                recording = await orchestrator.probe(host.url(wanted.name))
+                # Boundaries on the grid: listening around them has no part in what a span costs.
+                planned = await plan(orchestrator, recording, _MACRO, reach_samples=0)
+            duration = planned.chunks[-1].span.end_sample
+            count = len(planned.chunks)
+
+            async def share(number: int) -> float:
+                chunk, cost = planned.chunks[number], Cost()
+                async with _measured(cost, host, wanted.name):
+                    await extract_chunk(splitter, recording, chunk)
+                row.cpu_s += cost.cpu_s
+                fair_bytes = row.size_bytes * chunk.span.samples / duration
+                return cost.served.bytes_sent / fair_bytes
+
+            row.shares["first"] = await share(count // 4)
+            for place, number in {"early": 1, "middle": count // 2, "late": count - 2}.items():
+                row.shares[place] = await share(number)
+    except (FanscribeError, ExceptionGroup) as error:
+        row.failures.append(_told(error))
+    row.failures += [
+        f"{place} {share:.2f}x"
+        for place, share in row.shares.items()
+        if place != "first" and share > SHARE_BOUND
+    ]
+    return row
+
+
+@asynccontextmanager
+async def _measured(cost: Cost, host: MediaHost, name: str) -> AsyncIterator[None]:
+    """Add to `cost` what happens inside."""
+    served, wall_s, cpu_s = await host.served(name), time.perf_counter(), _cpu_s()
+    try:
+        yield
+    finally:
+        cost.wall_s += time.perf_counter() - wall_s
+        cost.cpu_s += _cpu_s() - cpu_s
+        cost.served = cost.served.plus((await host.served(name)).since(served))
+
+
+def _cpu_s() -> float:
+    """CPU time of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _told(error: FanscribeError | ExceptionGroup) -> str:
+    found = domain_error(error)
+    if found is None:
+        raise error
+    return f"{found.reason}: {found.message}"
+
+
+def _broken(wanted: Format, row: SpansRow, found: Comparison) -> list[str]:
+    """Name the promises that do not hold."""
+    allowed_samples = round(wanted.offset_ms * SAMPLE_RATE / 1000)
+    promises = {
+        f"{found.lost_samples} samples lost": abs(found.lost_samples) <= allowed_samples,
+        f"offset {found.offset_ms:.2f} ms": abs(found.offset_ms) <= wanted.offset_ms,
+        f"not {wanted.exactness}": wanted.exactness.holds(found.exact_share, found.close_share),
+        f"bytes {row.byte_ratio:.2f}x": row.byte_ratio <= wanted.byte_bound,
+    }
+    return [what for what, holds in promises.items() if not holds]

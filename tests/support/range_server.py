@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -61,11 +62,25 @@ class Document:
 
 
 class RangeServer:
-    """Serves documents at http://127.0.0.1:port/name. An async context manager."""
+    """Serves documents at http://127.0.0.1:port/name. An async context manager.
 
-    def __init__(self, folder: Path | None = None, host: str = "127.0.0.1") -> None:
+    With `tls` at https://. A request for which `guard` returns a status is answered by that alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        host: str = "127.0.0.1",
+        *,
+        tls: ssl.SSLContext | None = None,
+        guard: Callable[[web.Request], int | None] = lambda _: None,
+    ) -> None:
         self._folder = folder
         self._host = host
+        self._tls = tls
+        self._guard = guard
+        self.connections: set[object] = set()
+        """The connections that requests came by, those that ended included."""
         self._documents: dict[str, Document] = {}
         self._stack = AsyncExitStack()
         self._released = asyncio.Event()
@@ -73,12 +88,12 @@ class RangeServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_get("/{name:.+}", self._answer)
+        app.router.add_route("*", "/{name:.+}", self._answer)
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, 0)
+        site = web.TCPSite(runner, self._host, 0, ssl_context=self._tls)
         await site.start()
         self._runner = runner
         self._port = runner.addresses[0][1]
@@ -118,7 +133,8 @@ class RangeServer:
 
     def url(self, name: str) -> str:
         """Return the URL of a document."""
-        return f"http://{self._host}:{self._port}/{name}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{self._host}:{self._port}/{name}"
 
     def document(self, name: str) -> Document:
         """Return what is served at /name, with its counters."""
@@ -141,6 +157,10 @@ class RangeServer:
         return sum(document.open_requests for document in self._documents.values())
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.connections.add(request.protocol)
+        status = self._guard(request)
+        if status is not None:
+            return web.Response(status=status)
         try:
             document = self.document(request.match_info["name"])
         except KeyError:

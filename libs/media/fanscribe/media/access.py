@@ -39,7 +39,7 @@ class MediaAccess:
         self._policy = policy
         self._limits = limits
         self._client = RangeClient(policy, limits, resolver)
-        self._gateway = Gateway(limits.ffmpeg_requests)
+        self._gateway = Gateway(limits)
         self._cache = PageCache(limits)
         self._indexes = FrameIndexes()
 
@@ -88,7 +88,7 @@ class MediaAccess:
             arguments = extract_arguments(
                 reading.url, recording, view, span.start_sample, end_sample
             )
-            async with running(arguments) as process:
+            async with running(arguments, self._limits) as process:
                 yield Extraction(
                     process=process,
                     reading=reading,

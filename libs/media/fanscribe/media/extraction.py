@@ -60,6 +60,7 @@ class Extraction:
             yield block
         # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
         self._reading.check()
+        await self._process.check_bounds()
         missing = self._span.samples - samples
         padding = await self._judge_end(missing) if missing > 0 else 0
         block = np.concatenate([block, np.zeros(padding, np.int16)])

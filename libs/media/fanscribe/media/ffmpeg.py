@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager, suppress
 
 import ffmpeg
 
-from fanscribe.media.limits import KIB
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.recording import Recording
 from fanscribe.media.source import View
 from fanscribe.media.timeline import SAMPLE_RATE
+from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
 
@@ -31,18 +32,27 @@ _INPUT = {
     "max_redirects": 0,
     "recv_buffer_size": 64 * KIB,
 }
-# No proxy variables reach it, and its messages are in English.
-_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+# Its messages are in English. Should it ever be made to ask for another URL than ours, it asks a
+# proxy that is not there.
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LC_ALL": "C",
+    "http_proxy": "http://127.0.0.1:1",
+    "no_proxy": "127.0.0.1",
+}
 _STDERR_TAIL_LINES = 40
 _PROBED_PACKETS = 20
 
+_PROGRAMS = ("ffmpeg", "ffprobe", "setpriv", "prlimit")
+
 # A message of ffmpeg's: nothing in its output tells that a duration is a guess.
+_OUT_OF_MEMORY = "Cannot allocate memory"
 DURATION_ESTIMATED = "Estimating duration from bitrate"
 
 
 def require_programs() -> None:
     """Raise RuntimeError unless everything that is run here is installed."""
-    missing = [name for name in ("ffmpeg", "ffprobe", "setpriv") if shutil.which(name) is None]
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if missing:
         raise RuntimeError(f"not installed: {', '.join(missing)} (Debian: ffmpeg, util-linux)")
 
@@ -59,6 +69,18 @@ class Process:
         """Wait for the end; call it after the end of `stdout`."""
         return await self._process.wait()
 
+    async def check_bounds(self) -> None:
+        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`."""
+        exit_code = await self.exit_code()
+        out_of_memory = exit_code != 0 and any(_OUT_OF_MEMORY in line for line in self.messages)
+        # Nobody but the kernel kills it here: at the bound of its CPU time, or of the machine.
+        if exit_code == -signal.SIGKILL or out_of_memory:
+            raise FanscribeError(
+                Reason.MEDIA_UNREADABLE,
+                "reading the recording takes more computing or memory than is allowed; convert it"
+                " to a common format, such as m4a",
+            )
+
     async def _drain(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  it is piped
         while line := await self._process.stderr.read(8 * KIB):
@@ -74,11 +96,16 @@ class Process:
 
 
 @asynccontextmanager
-async def running(arguments: Sequence[str]) -> AsyncIterator[Process]:
-    """Run a command while inside; on leaving, it and whatever it started are killed."""
+async def running(arguments: Sequence[str], limits: MediaLimits) -> AsyncIterator[Process]:
+    """Run a command while inside; on leaving, it and whatever it started are killed.
+
+    It has so much memory and CPU time as `limits` say, and can write no file.
+    """
     child = await asyncio.create_subprocess_exec(
         # Dies with us, however we end.
-        *("setpriv", "--pdeathsig", "KILL", "--", *arguments),
+        *("setpriv", "--pdeathsig", "KILL", "--"),
+        *("prlimit", f"--as={limits.ffmpeg_memory_bytes}", f"--cpu={limits.ffmpeg_cpu_s}"),
+        *("--core=0", "--fsize=0", "--", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

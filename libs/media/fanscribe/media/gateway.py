@@ -11,7 +11,7 @@ from typing import Self
 
 from aiohttp import web
 
-from fanscribe.media.limits import KIB
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.reader import Reader
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -27,12 +27,13 @@ class Reading:
     Bytes before `start_byte` are left out: ffmpeg sees a smaller file.
     """
 
-    def __init__(self, reader: Reader, url: str, start_byte: int, max_requests: int) -> None:
+    def __init__(self, reader: Reader, url: str, start_byte: int, limits: MediaLimits) -> None:
         self.reader = reader
+        self.limits = limits
         self._start_byte = start_byte
         self.url = url
         self.error: FanscribeError | None = None  # the first that befell the reader
-        self._requests_left = max_requests
+        self._requests_left = limits.ffmpeg_requests
         self._tasks: set[asyncio.Task[object]] = set()
 
     def check(self) -> None:
@@ -104,8 +105,8 @@ class Reading:
 class Gateway:
     """The server; an async context manager."""
 
-    def __init__(self, max_requests: int) -> None:
-        self._max_requests = max_requests
+    def __init__(self, limits: MediaLimits) -> None:
+        self._limits = limits
         self._readings: dict[str, Reading] = {}
 
     async def __aenter__(self) -> Self:
@@ -134,7 +135,7 @@ class Gateway:
         """Offer `reader`, from `start_byte` on, while inside."""
         token = secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{self._port}/{token}"
-        reading = Reading(reader, url, start_byte, self._max_requests)
+        reading = Reading(reader, url, start_byte, self._limits)
         self._readings[token] = reading
         try:
             yield reading

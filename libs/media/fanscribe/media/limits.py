@@ -1,5 +1,6 @@
 """How long, how often and how much: every bound of reading recordings in one place."""
 
+import math
 from dataclasses import dataclass
 
 KIB = 1024
@@ -20,10 +21,12 @@ class MediaLimits:
     retry_after_max_s: float = 30.0  # a host that asks for more time gets this much
 
     # One reading: a probe, or the extraction of one span.
-    probe_deadline_s: float = 120.0  # for a probe, which may have to read the whole recording
+    probe_deadline_s: float = 120.0
+    scan_deadline_s: float = 3600.0  # to find the end, where only the whole recording tells it
     extract_deadline_s: float = 300.0  # spent waiting for audio; the consumer's time is its own
     requests_floor: int = 1_000  # may be sent to the media host whatever the recording's size
     bytes_per_request: int = 256 * KIB  # beside that, a request for each so many of its bytes
+    ffmpeg_memory_bytes: int = 2048 * MIB  # address space; libraries alone take some 350 MiB
     ffmpeg_requests: int = 2_000  # asked of the gateway; a demuxer gone mad asks without end
     fetched_bytes_floor: int = 32 * MIB  # may be fetched whatever the size of the recording
     fetched_bytes_per_byte: float = 3.0  # beside that, for each byte of the recording
@@ -43,6 +46,11 @@ class MediaLimits:
     def fetched_bytes(self, size_bytes: int) -> int:
         """Bytes that one reading of a recording of `size_bytes` may fetch."""
         return self.fetched_bytes_floor + round(self.fetched_bytes_per_byte * size_bytes)
+
+    @property
+    def ffmpeg_cpu_s(self) -> int:
+        """CPU time of one ffmpeg: it has one thread, so no more than it may be waited for."""
+        return math.ceil(max(self.probe_deadline_s, self.extract_deadline_s))
 
     def requests(self, size_bytes: int) -> int:
         """Requests that one reading of a recording of `size_bytes` may send."""

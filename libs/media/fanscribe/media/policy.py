@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
+from typing import Final
 
 from yarl import URL
 
@@ -21,9 +22,8 @@ _NOT_PUBLIC = (
     IPv4Network("168.63.129.16/32"),
 )
 _MAX_URL_CHARACTERS = 8192
-SCHEMES = ("http", "https")
-# A host pattern: a name, perhaps with a dot before it, or an address.
-_HOST_PATTERN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
+SCHEMES: Final = ("http", "https")
+_HOST_PATTERN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -34,6 +34,8 @@ def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def host_pattern(text: str) -> str:
     """Read a host pattern as `SourcePolicy` wants it; raises ValueError."""
     pattern = text.strip().strip("[]").lower().removesuffix(".")
+    if ":" in pattern:
+        return str(_plain(ipaddress.ip_address(pattern)))
     if not pattern.isascii():
         pattern = pattern.encode("idna").decode()
     if not _HOST_PATTERN.fullmatch(pattern):

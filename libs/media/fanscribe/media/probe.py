@@ -68,15 +68,15 @@ async def _refuse_text(reading: Reading) -> None:
 
 async def _description(reading: Reading) -> dict[str, Any]:
     """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
-    async with running(probe_arguments(reading.url)) as process:
+    async with running(probe_arguments(reading.url), reading.limits) as process:
         data = bytearray()
         while len(data) < _MAX_DESCRIPTION_BYTES:
             piece = await process.stdout.read(64 * KIB)
             if not piece:
                 break
             data += piece
-        await process.exit_code()
         reading.check()
+        await process.check_bounds()
         estimated = any(DURATION_ESTIMATED in message for message in process.messages)
     description: dict[str, Any] = json.loads(data or b"{}")
     return {**description, "estimated": estimated}
@@ -123,7 +123,7 @@ async def _indexed_s(
 async def _scanned_s(reading: Reading, stream_index: int, start_s: float) -> float:
     """Read every packet's time stamp: one pass over the bytes."""
     end_s = start_s
-    async with running(scan_arguments(reading.url, stream_index)) as process:
+    async with running(scan_arguments(reading.url, stream_index), reading.limits) as process:
         while line := await process.stdout.readline():
             pts, _, duration = line.decode().strip().partition(",")
             try:
@@ -131,6 +131,7 @@ async def _scanned_s(reading: Reading, stream_index: int, start_s: float) -> flo
             except ValueError:
                 continue  # "N/A": a packet without a time stamp tells nothing
         reading.check()
+        await process.check_bounds()
     return end_s - start_s
 
 

@@ -55,6 +55,8 @@ class Extraction:
         while True:
             block = await self._next_block()
             samples += len(block)
+            if not self._to_end and samples > self._span.samples:
+                raise _changes_midway()
             if len(block) < BLOCK_SAMPLES:
                 break
             yield block
@@ -94,3 +96,11 @@ class Extraction:
             f"the recording breaks off: {missing_ms} ms of audio are missing before"
             f" {ms_of(self._span.end_sample)} ms; upload it again",
         )
+
+
+def _changes_midway() -> FanscribeError:
+    """Say that ffmpeg began anew in the middle: what follows would lie in the wrong place."""
+    return FanscribeError(
+        Reason.MEDIA_UNREADABLE,
+        "the recording's audio changes its sample rate or channels midway; convert it to one format",
+    )

@@ -1,26 +1,28 @@
 """Access to recordings: the one object that services hold."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 from aiohttp.abc import AbstractResolver
 
+from fanscribe.media.anchor import Anchor
+from fanscribe.media.extent import Extent, scanned
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.ffmpeg import extract_arguments, require_programs, run_up_s, running
-from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
+from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import MediaLimits
 from fanscribe.media.policy import SourcePolicy
-from fanscribe.media.probe import describe
+from fanscribe.media.probe import describe, packet_ends_us
 from fanscribe.media.reader import PageCache, Reader, pin, too_slow
 from fanscribe.media.recording import Recording
-from fanscribe.media.source import Source, View
-from fanscribe.media.timeline import Span
+from fanscribe.media.source import Source
+from fanscribe.media.timeline import Span, samples_of_us
 
 
 class MediaAccess:
@@ -41,7 +43,7 @@ class MediaAccess:
         self._client = RangeClient(policy, limits, resolver)
         self._gateway = Gateway(limits)
         self._cache = PageCache(limits)
-        self._indexes = FrameIndexes()
+        self._indexes = Indexes()
 
     async def __aenter__(self) -> Self:
         require_programs()
@@ -73,20 +75,67 @@ class MediaAccess:
             raise too_slow() from error
 
     @asynccontextmanager
+    async def extent(self, recording: Recording) -> AsyncIterator[Extent]:
+        """Find out how far a recording goes, while inside; costs nothing if the probe has."""
+        if recording.duration_is_exact:
+            yield Extent(recording.duration_samples)
+            return
+        reader = self._reader(recording.source)
+        progress = self._progress(reader, recording)
+        async with scanned(reader, progress, self._limits.scan_deadline_s) as extent:
+            yield extent
+
+    async def _progress(self, reader: Reader, recording: Recording) -> AsyncGenerator[int, None]:
+        """Yield how many samples of a recording there are, as far as it was scanned."""
+        frames = await self._indexes.frames(reader, recording)
+        if frames is not None:
+            async with aclosing(frames.scan(reader)) as ends_us:
+                async for end_us in ends_us:
+                    yield samples_of_us(end_us - recording.start_time_us)
+            return
+        async with (
+            self._gateway.serving(reader) as reading,
+            aclosing(packet_ends_us(reading, recording)) as ends_us,
+        ):
+            async for end_us in ends_us:
+                yield samples_of_us(end_us - recording.start_time_us)
+
+    async def anchor(
+        self, recording: Recording, span: Span, fetched: Callable[[int], None]
+    ) -> Anchor | None:
+        """Find where decoding of `span` can begin, so that nobody else has to look for it.
+
+        None: ffmpeg finds it best by itself. `fetched` is told the bytes this took. Raises
+        FanscribeError.
+        """
+        reader = self._reader(recording.source)
+        try:
+            return await self._anchor(reader, recording, span)
+        finally:
+            fetched(reader.bytes_fetched)
+
+    @asynccontextmanager
     async def extract(
-        self, recording: Recording, span: Span, *, to_end: bool = False
+        self,
+        recording: Recording,
+        span: Span,
+        *,
+        to_end: bool = False,
+        anchor: Anchor | None = None,
     ) -> AsyncIterator[Extraction]:
         """Decode `span` of a recording; with `to_end`, from its start to the recording's end.
 
-        Leaving the context stops ffmpeg and every request to the media host at once; whoever
-        iterates in another task ends that first.
+        `anchor` is that of the span, if somebody has found it already. Leaving the context stops
+        ffmpeg and every request to the media host at once; whoever iterates in another task ends
+        that first.
         """
         reader = self._reader(recording.source)
-        view = await self._view(reader, recording, span)
-        async with self._gateway.serving(reader, view.start_byte if view else 0) as reading:
+        if anchor is None:
+            anchor = await self._anchor(reader, recording, span)
+        async with self._gateway.serving(reader, anchor) as reading:
             end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(
-                reading.url, recording, view, span.start_sample, end_sample
+                reading.url, recording, anchor, span.start_sample, end_sample
             )
             async with running(arguments, self._limits) as process:
                 yield Extraction(
@@ -97,15 +146,11 @@ class MediaAccess:
                     limits=self._limits,
                 )
 
-    async def _view(self, reader: Reader, recording: Recording, span: Span) -> View | None:
-        """Find the bytes from which ffmpeg can decode `span`; None: it finds them by itself."""
-        from_s = run_up_s(span.start_sample)
-        if recording.container not in INDEXED_CONTAINERS or not from_s:
-            return None
-        timestamp_us = recording.start_time_us + from_s * 1_000_000
+    async def _anchor(self, reader: Reader, recording: Recording, span: Span) -> Anchor | None:
+        timestamp_us = recording.start_time_us + run_up_s(span.start_sample) * 1_000_000
         try:
             async with asyncio.timeout(self._limits.extract_deadline_s):
-                return await self._indexes.of(recording).view(reader, timestamp_us)
+                return await self._indexes.anchor(reader, recording, timestamp_us)
         except TimeoutError as error:
             raise too_slow() from error
 

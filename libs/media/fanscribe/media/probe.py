@@ -2,12 +2,13 @@
 
 import json
 import statistics
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
 from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
-from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Reading
+from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
 from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import samples_of_s
@@ -18,10 +19,12 @@ __all__ = ["Recording", "describe"]
 _HEAD_BYTES = 1024
 # ffprobe takes almost anything for something; below this it is guessing.
 _MIN_PROBE_SCORE = 20
+# What mp3 tells counts the encoder's padding too; what fragmented mp4 tells may be anything.
+_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
 
 
-async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
+async def describe(reading: Reading, indexes: Indexes) -> Recording:
     """Find out what the recording behind `reading` is. Raises FanscribeError."""
     await _refuse_text(reading)
     description = await _description(reading)
@@ -44,13 +47,19 @@ async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
         start_time_us=round(start_s * 1_000_000),
         duration_samples=0,
     )
-    told_s = None if description["estimated"] else _told_s(container, stream, start_s)
-    duration_s = await _indexed_s(reading, recording, indexes, told_s) or told_s
+    told_s = _told_s(container, stream, start_s)
+    duration_s = None if description["estimated"] else told_s
+    if duration_s is None or recording.container.startswith(_BELIEVED_LESS_THAN_INDEXES):
+        end_us = await indexes.end_us(reading.reader, recording)
+        if end_us is not None:
+            duration_s = end_us / 1_000_000 - start_s
+    is_exact = duration_s is not None
     if duration_s is None:
-        duration_s = await _scanned_s(reading, recording.stream_index, start_s)
+        size_bytes = reading.reader.source.size_bytes
+        duration_s = told_s or _estimated_s(description["frames"], size_bytes)
     if duration_s <= 0:
         raise _unreadable("holds no audio")
-    return replace(recording, duration_samples=samples_of_s(duration_s))
+    return replace(recording, duration_samples=samples_of_s(duration_s), duration_is_exact=is_exact)
 
 
 async def _refuse_text(reading: Reading) -> None:
@@ -109,30 +118,27 @@ def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -
     return duration_s - max(0.0, start_s - float(container.get("start_time", start_s)))
 
 
-async def _indexed_s(
-    reading: Reading, recording: Recording, indexes: FrameIndexes, told_s: float | None
-) -> float | None:
-    """Return the duration by frames: what mp3 tells counts the encoder's padding as well."""
-    if recording.container not in INDEXED_CONTAINERS:
-        return None
-    index = indexes.of(recording)
-    duration_us = await index.duration_us(reading.reader, scan=told_s is None)
-    return None if duration_us is None else duration_us / 1_000_000
+def _estimated_s(frames: list[dict[str, Any]], size_bytes: int) -> float:
+    """Guess the duration: as if the whole recording were like its first frames."""
+    frame_bytes = sum(int(frame.get("pkt_size", 0)) for frame in frames)
+    duration_s = sum(float(frame.get("pkt_duration_time", 0)) for frame in frames)
+    return duration_s * size_bytes / max(1, frame_bytes)
 
 
-async def _scanned_s(reading: Reading, stream_index: int, start_s: float) -> float:
-    """Read every packet's time stamp: one pass over the bytes."""
-    end_s = start_s
-    async with running(scan_arguments(reading.url, stream_index), reading.limits) as process:
+async def packet_ends_us(reading: Reading, recording: Recording) -> AsyncGenerator[int, None]:
+    """Yield the time stamp at which each packet of the audio ends: one pass over the bytes."""
+    end_s = recording.start_time_us / 1_000_000
+    arguments = scan_arguments(reading.url, recording.stream_index)
+    async with running(arguments, reading.limits) as process:
         while line := await process.stdout.readline():
             pts, _, duration = line.decode().strip().partition(",")
             try:
                 end_s = max(end_s, float(pts) + float(duration.strip(",")))
             except ValueError:
                 continue  # "N/A": a packet without a time stamp tells nothing
+            yield round(end_s * 1_000_000)
         reading.check()
         await process.check_bounds()
-    return end_s - start_s
 
 
 def _unreadable(problem: str) -> FanscribeError:

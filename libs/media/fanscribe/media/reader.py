@@ -131,7 +131,9 @@ class Reader:
 
     async def read_all(self, start: int, end: int) -> bytes:
         """Return bytes [start, end) of the source, as far as there are any."""
-        return b"".join([piece async for piece in self.read(start, min(end, self.source.size_bytes))])
+        return b"".join(
+            [piece async for piece in self.read(start, min(end, self.source.size_bytes))]
+        )
 
     def _block_bytes(self, sequential_bytes: int) -> int:
         wanted = round(sequential_bytes * self._limits.block_growth)

@@ -15,3 +15,4 @@ class Recording:
     stream_index: int  # of the audio stream, among all streams
     start_time_us: int  # time stamp of the timeline's sample 0 in the container
     duration_samples: int  # as the container tells it; extraction to the end tells the truth
+    duration_is_exact: bool = True  # otherwise it is an estimate, and only `extent` tells the end

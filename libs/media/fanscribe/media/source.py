@@ -55,15 +55,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class View:
-    """The end of a recording's bytes, from a point where it can be decoded on its own."""
-
-    start_byte: int
-    start_us: int  # time stamp, in the whole recording, of the view's first frame
-    end_us: int | None  # time stamp at which the recording's audio ends, if it is known
-
-
-@dataclass(frozen=True)
 class ContentRange:
     """What a 206 answer holds: bytes [start, end) of `size_bytes` (None: not told)."""
 

@@ -102,5 +102,5 @@ def _changes_midway() -> FanscribeError:
     """Say that ffmpeg began anew in the middle: what follows would lie in the wrong place."""
     return FanscribeError(
         Reason.MEDIA_UNREADABLE,
-        "the recording's audio changes its sample rate or channels midway; convert it to one format",
+        "the recording's audio changes its sample rate or channels midway; convert it",
     )

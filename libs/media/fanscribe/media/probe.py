@@ -87,7 +87,13 @@ async def _description(reading: Reading) -> dict[str, Any]:
         reading.check()
         await process.check_bounds()
         estimated = any(DURATION_ESTIMATED in message for message in process.messages)
-    description: dict[str, Any] = json.loads(data or b"{}")
+    try:
+        description: dict[str, Any] = json.loads(data or b"{}")
+    except ValueError as error:
+        # On damage that it notices late, ffprobe stops in the middle of what it writes.
+        raise _unreadable(
+            "is damaged, or in a media format that fanscribe does not read"
+        ) from error
     return {**description, "estimated": estimated}
 
 

@@ -40,7 +40,9 @@ async def extract_chunk(
     access: MediaAccess, recording: Recording, chunk: MacroChunk
 ) -> NDArray[np.int16]:
     """Extract a macro chunk as a splitter does. Raises FanscribeError."""
-    async with access.extract(recording, chunk.span, to_end=chunk.to_end) as extraction:
+    async with access.extract(
+        recording, chunk.span, to_end=chunk.to_end, anchor=chunk.anchor
+    ) as extraction:
         return np.concatenate([block async for block in extraction])
 
 

@@ -225,6 +225,52 @@ class Media(_message.Message):
 Global___Media: _TypeAlias = Media  # noqa: Y015
 
 @_typing.final
+class Anchor(_message.Message):
+    """Where decoding of a chunk may begin, found while it was planned: nobody has to search again. The
+    view that is decoded is the recording's first bytes, the filler, and all from start_byte on.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_BYTE_FIELD_NUMBER: _builtins.int
+    HEADER_BYTES_FIELD_NUMBER: _builtins.int
+    FILLER_FIELD_NUMBER: _builtins.int
+    OFFSET_US_FIELD_NUMBER: _builtins.int
+    END_US_FIELD_NUMBER: _builtins.int
+    start_byte: _builtins.int
+    """First byte that is needed, beside the header, counted from the recording's start."""
+    header_bytes: _builtins.int
+    """Length of the header: how many of the recording's first bytes are needed too."""
+    filler: _builtins.bytes
+    """The head, some bytes long, of a container element as long as what is left out, which demuxers
+    skip, so that all else keeps its place. Empty: what is left out is missing from the view.
+    """
+    offset_us: _builtins.int
+    """What to add to time stamps in the view to have those in the recording, in microseconds."""
+    end_us: _builtins.int
+    """Time stamp in the recording at which its audio ends and padding begins, in microseconds; not
+    set: nothing is cut off.
+    """
+    def __init__(
+        self,
+        *,
+        start_byte: _builtins.int = ...,
+        header_bytes: _builtins.int = ...,
+        filler: _builtins.bytes = ...,
+        offset_us: _builtins.int = ...,
+        end_us: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_us", b"_end_us", "end_us", b"end_us"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_us", b"_end_us", "end_us", b"end_us", "filler", b"filler", "header_bytes", b"header_bytes", "offset_us", b"offset_us", "start_byte", b"start_byte"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end_us: _TypeAlias = _typing.Literal["end_us"]  # noqa: Y015
+    _WhichOneofArgType__end_us: _TypeAlias = _typing.Literal["_end_us", b"_end_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_us) -> _WhichOneofReturnType__end_us | None: ...
+
+Global___Anchor: _TypeAlias = Anchor  # noqa: Y015
+
+@_typing.final
 class ChunkAssignment(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -256,6 +302,7 @@ class ChunkAssignment(_message.Message):
     TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     RECEIVED_START_SAMPLES_FIELD_NUMBER: _builtins.int
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
+    ANCHOR_FIELD_NUMBER: _builtins.int
     to_end: _builtins.bool
     """The last chunk: read on to the end of the recording, whatever span.end_sample says."""
     timeout_ms: _builtins.int
@@ -284,6 +331,10 @@ class ChunkAssignment(_message.Message):
     def trace_context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """W3C trace context ("traceparent" and "tracestate"), if tracing is on."""
 
+    @_builtins.property
+    def anchor(self) -> Global___Anchor:
+        """Where decoding of the span may begin; not set: the container's own index tells."""
+
     def __init__(
         self,
         *,
@@ -295,10 +346,11 @@ class ChunkAssignment(_message.Message):
         timeout_ms: _builtins.int = ...,
         received_start_samples: _abc.Iterable[_builtins.int] | None = ...,
         trace_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        anchor: Global___Anchor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -125,7 +125,7 @@ class FragmentLayout:
 
     def _decode_time(self, data: bytes, traf: Box) -> int:
         tfdt = find(data, traf, b"tfdt")[0]
-        return _number(data, tfdt.start + 4, 8 if data[tfdt.start] else 4)
+        return _number(data, tfdt.start + 4, 8 if _number(data, tfdt.start, 1) else 4)
 
     def _duration(self, data: bytes, traf: Box) -> int:
         tfhd = find(data, traf, b"tfhd")[0]

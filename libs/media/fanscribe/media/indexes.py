@@ -12,7 +12,6 @@ from fanscribe.media.landmarks import LandmarkIndex, Layout
 from fanscribe.media.oggpages import open_pages
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
-from fanscribe.media.source import Source
 from fanscribe.media.transport import open_packets
 
 _KEPT_INDEXES: Final = 64  # some 350 KB each for ten hours of mp3
@@ -25,11 +24,14 @@ _OPENERS: Final[dict[str, Callable[[Reader, Recording], Awaitable[Layout | None]
 }
 
 
+_Index = FrameIndex | LandmarkIndex | None
+
+
 class Indexes:
     """Shared by all readings of a process; the longest unused go first."""
 
     def __init__(self) -> None:
-        self._indexes: OrderedDict[tuple[Source, int], FrameIndex | LandmarkIndex] = OrderedDict()
+        self._indexes: OrderedDict[object, tuple[Recording, _Index]] = OrderedDict()
 
     async def anchor(
         self, reader: Reader, recording: Recording, timestamp_us: int
@@ -48,17 +50,18 @@ class Indexes:
         index = await self._of(reader, recording)
         return index if isinstance(index, FrameIndex) and await index.opens(reader) else None
 
-    async def _of(self, reader: Reader, recording: Recording) -> FrameIndex | LandmarkIndex | None:
-        key = recording.source, recording.stream_index
-        index = self._indexes.pop(key, None) or await _opened(reader, recording)
-        if index is not None and recording.source.is_pinned:
-            self._indexes[key] = index
-            if len(self._indexes) > _KEPT_INDEXES:
-                self._indexes.popitem(last=False)
-        return index
+    async def _of(self, reader: Reader, recording: Recording) -> _Index:
+        # What is not pinned may be another recording next time, though not to the same caller.
+        is_pinned = recording.source.is_pinned
+        key = (recording.source, recording.stream_index) if is_pinned else id(recording)
+        known = self._indexes.pop(key, None) or (recording, await _opened(reader, recording))
+        self._indexes[key] = known
+        if len(self._indexes) > _KEPT_INDEXES:
+            self._indexes.popitem(last=False)
+        return known[1]
 
 
-async def _opened(reader: Reader, recording: Recording) -> FrameIndex | LandmarkIndex | None:
+async def _opened(reader: Reader, recording: Recording) -> _Index:
     if recording.container in FRAME_CONTAINERS:
         return FrameIndex(recording)
     opener = _OPENERS.get(recording.container.partition(",")[0])

@@ -15,7 +15,7 @@ from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
 from fanscribe.orchestrator.merger import Merger
 from fanscribe.orchestrator.metrics import OrchestratorMetrics
 from fanscribe.orchestrator.options import Options
-from fanscribe.orchestrator.planner import MacroChunk, Planner, nominal_boundaries
+from fanscribe.orchestrator.planner import MacroChunk, Planner, macro_chunks
 from fanscribe.orchestrator.scheduler import ChunkOrder, Scheduler
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.runtime.streams import Emit
@@ -75,8 +75,7 @@ class TranscriptionJob:
             self._warnings.update(dict.fromkeys(self._recording.source.warnings))
             self._ledger = Ledger(self._recording.duration_samples)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
-            duration_samples = self._recording.duration_samples
-            self._chunks = len(nominal_boundaries(duration_samples, macro_samples)) + 1
+            self._chunks = macro_chunks(self._recording.duration_samples, macro_samples)
             await emit(Planned(self.job_id, self._recording, self._options, self._chunks))
             self._parts.scheduler.admit(self)
             try:
@@ -90,6 +89,9 @@ class TranscriptionJob:
     async def _plan(self, recording: Recording, macro_samples: int) -> None:
         def found(chunk: MacroChunk) -> None:
             self._ledger.planned(chunk)
+            # It was an estimate, if the container does not tell how long it is.
+            planned = chunk.index + 1
+            self._chunks = planned if chunk.to_end else max(self._chunks, planned + 1)
             self._parts.scheduler.submit(self, chunk)
 
         await self._parts.planner.plan(recording, macro_samples, found, self._fetched)

@@ -8,6 +8,7 @@ from typing import Any
 
 from grpc import aio
 
+from fanscribe.media.anchor import Anchor
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.source import Source
@@ -235,6 +236,17 @@ def _assignment(message: pb.ChunkAssignment) -> Assignment:
             initial_prompt=options.initial_prompt,
         ),
         received=frozenset(message.received_start_samples),
+        anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
+    )
+
+
+def _anchor(message: pb.Anchor) -> Anchor:
+    return Anchor(
+        start_byte=message.start_byte,
+        header_bytes=message.header_bytes,
+        filler=message.filler,
+        offset_us=message.offset_us,
+        end_us=message.end_us if message.HasField("end_us") else None,
     )
 
 

@@ -99,6 +99,7 @@ class Contest:
             recording=self._planned.recording,
             span=chunk.span,
             to_end=chunk.to_end,
+            anchor=chunk.anchor,
             longest_micro_chunk_s=_LONGEST_MICRO_CHUNK_S,
             options=_ENGLISH,
             received=frozenset(),

@@ -22,6 +22,7 @@ from fanscribe.media.probe import describe, packet_ends_us
 from fanscribe.media.reader import PageCache, Reader, pin, too_slow
 from fanscribe.media.recording import Recording
 from fanscribe.media.source import Source
+from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
 from fanscribe.media.timeline import Span, samples_of_us
 
 
@@ -61,16 +62,22 @@ class MediaAccess:
     ) -> None:
         await self._stack.aclose()
 
-    async def probe(self, url: str, headers: RequestHeaders = NO_HEADERS) -> Recording:
-        """Find out what is at `url` and pin it. Raises FanscribeError (any MEDIA_ reason).
+    async def probe(
+        self,
+        url: str,
+        headers: RequestHeaders = NO_HEADERS,
+        choice: StreamChoice = DEFAULT_STREAM,
+    ) -> Recording:
+        """Find out what is at `url` and pin it.
 
-        `headers` go to the URL's own origin, in this and every later request.
+        `headers` go to the URL's own origin, in this and every later request. Raises FanscribeError
+        (any MEDIA_ reason; OPTION_OUT_OF_RANGE if there is no such audio stream).
         """
         try:
             async with asyncio.timeout(self._limits.probe_deadline_s):
                 source = await pin(self._client, self._policy.check_url(url), self._limits, headers)
                 async with self._gateway.serving(self._reader(source)) as reading:
-                    return await describe(reading, self._indexes)
+                    return await describe(reading, self._indexes, choice)
         except TimeoutError as error:
             raise too_slow() from error
 

@@ -1,7 +1,4 @@
 """The home of ffmpeg: what it is told and how it is run."""
-# NOTE FOR M1 (delete before committing): at 17:04 M2's commit 6589f18 overwrote YOUR uncommitted
-# edits to this file in the working tree (those that import Anchor). Sorry. Please apply them again
-# on top of this version, which has limits in running() and Reading; nothing else of yours is lost.
 
 import asyncio
 import logging
@@ -126,14 +123,15 @@ async def running(arguments: Sequence[str], limits: MediaLimits) -> AsyncIterato
         await drain
 
 
-def probe_arguments(url: str) -> list[str]:
-    """Command that describes the container, its first audio stream and that one's first frames."""
+def probe_arguments(url: str, streams: str) -> list[str]:
+    """Command that describes the container, some streams ("a": all audio) and first frames."""
     entries = (
         "format=format_name,probe_score,nb_streams,start_time,duration"
-        ":stream=index,codec_name,sample_rate,duration"
+        ":stream=index,codec_name,sample_rate,duration,channels:stream_tags=language"
+        ":stream_disposition=default"
         ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
     )
-    select = ["-select_streams", "a:0", "-read_intervals", f"%+#{_PROBED_PACKETS}"]
+    select = ["-select_streams", streams, "-read_intervals", f"%+#{_PROBED_PACKETS}"]
     # Fragments of mp4 are not looked for: that would be reading the whole recording.
     select += ["-fflags", "+ignidx"]
     return [*_ffprobe("warning"), *select, "-show_entries", entries, "-of", "json", url]

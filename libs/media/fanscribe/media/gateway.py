@@ -1,7 +1,4 @@
 """A loopback HTTP server between ffmpeg and our readers: ffmpeg never touches the network."""
-# NOTE FOR M1 (delete before committing): at 17:04 M2's commit 6589f18 overwrote YOUR uncommitted
-# edits to this file in the working tree (those that import Anchor). Sorry. Please apply them again
-# on top of this version, which has limits in running() and Reading; nothing else of yours is lost.
 
 import asyncio
 import re

@@ -11,6 +11,7 @@ from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
 from fanscribe.media.recording import Recording
+from fanscribe.media.streams import AudioStream, StreamChoice, chosen
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -24,10 +25,10 @@ _BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
 
 
-async def describe(reading: Reading, indexes: Indexes) -> Recording:
+async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> Recording:
     """Find out what the recording behind `reading` is. Raises FanscribeError."""
     await _refuse_text(reading)
-    description = await _description(reading)
+    description = await _description(reading, "a")
     container: dict[str, Any] = description.get("format", {})
     if int(container.get("probe_score", 0)) < _MIN_PROBE_SCORE:
         raise _unreadable("is not in a media format that fanscribe reads")
@@ -35,6 +36,10 @@ async def describe(reading: Reading, indexes: Indexes) -> Recording:
         if container.get("nb_streams"):
             raise FanscribeError(Reason.MEDIA_NO_AUDIO, "the recording has no audio stream")
         raise _unreadable("holds no audio")
+    streams = [AudioStream.of(*found) for found in enumerate(description["streams"])]
+    meant = chosen(streams, choice)
+    if len(streams) > 1:
+        description = await _description(reading, str(meant.index))
     stream: dict[str, Any] = description["streams"][0]
     start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
     if start_s is None:
@@ -43,7 +48,8 @@ async def describe(reading: Reading, indexes: Indexes) -> Recording:
         source=reading.reader.source,
         container=container["format_name"],
         codec=stream["codec_name"],
-        stream_index=stream["index"],
+        stream_index=meant.index,
+        audio_stream=meant.position,
         start_time_us=round(start_s * 1_000_000),
         duration_samples=0,
     )
@@ -75,9 +81,9 @@ async def _refuse_text(reading: Reading) -> None:
         raise _unreadable("is text, such as a web page or a playlist, not media")
 
 
-async def _description(reading: Reading) -> dict[str, Any]:
+async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
-    async with running(probe_arguments(reading.url), reading.limits) as process:
+    async with running(probe_arguments(reading.url, streams), reading.limits) as process:
         data = bytearray()
         while len(data) < _MAX_DESCRIPTION_BYTES:
             piece = await process.stdout.read(64 * KIB)

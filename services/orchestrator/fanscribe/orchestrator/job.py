@@ -9,6 +9,7 @@ from typing import Final
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
+from fanscribe.media.streams import StreamChoice
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
@@ -71,7 +72,11 @@ class TranscriptionJob:
         self._trace_context = carrier()
         with stages.labels("job").time():
             with stages.labels("probe").time(), span("probe"):
-                self._recording = await self._parts.media.probe(self._url, self._headers)
+                self._recording = await self._parts.media.probe(
+                    self._url,
+                    self._headers,
+                    StreamChoice(self._options.audio_stream, self._options.audio_language),
+                )
             self._warnings.update(dict.fromkeys(self._recording.source.warnings))
             self._ledger = Ledger(self._recording.duration_samples)
             macro_samples = samples_of_s(self._options.macro_chunk_s)

@@ -19,6 +19,8 @@ def options_message(options: Options) -> transcriber_pb2.TranscribeOptions:
         ),
         word_timestamps=options.word_timestamps,
         initial_prompt=options.initial_prompt,
+        audio_stream=options.audio_stream,
+        audio_language=options.audio_language,
     )
 
 

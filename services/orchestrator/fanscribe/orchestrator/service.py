@@ -108,6 +108,8 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
             translate=asked.task == pb.TASK_TRANSLATE,
             word_timestamps=asked.word_timestamps,
             initial_prompt=asked.initial_prompt,
+            audio_stream=asked.audio_stream if asked.HasField("audio_stream") else None,
+            audio_language=asked.audio_language,
         )
 
 
@@ -145,6 +147,8 @@ def _message(event: Event) -> pb.TranscribeEvent:
 
 def _plan(event: Planned) -> pb.Plan:
     recording = event.recording
+    options = options_message(event.options)
+    options.audio_stream = recording.audio_stream
     return pb.Plan(
         job_id=event.job_id,
         duration_ms=ms_of(recording.duration_samples),
@@ -152,7 +156,7 @@ def _plan(event: Planned) -> pb.Plan:
         macro_chunks=event.macro_chunks,
         container=recording.container,
         codec=recording.codec,
-        options=options_message(event.options),
+        options=options,
     )
 
 

@@ -95,7 +95,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("alac.m4a", ALAC, 44_100, 2),
     Format("cbr.mp3", MP3, 44_100, 1),
     Format("cbr_8k.mp3", MP3_16K, 8_000, 1),
-    Format("cbr_without_xing.mp3", MP3, 44_100, 1, _NO_XING),
+    Format("cbr_without_xing.mp3", MP3, 44_100, 1, _NO_XING, byte_bound=SCANNED_BYTES),
     Format("vbr.mp3", MP3_VBR, 48_000, 2, byte_bound=SCANNED_BYTES),
     Format(
         *("vbr_without_xing.mp3", MP3_VBR, 48_000, 2, _NO_XING),

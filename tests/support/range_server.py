@@ -31,6 +31,7 @@ class Fault:
     stall_after_bytes: int | None = None  # neither bytes nor an end
     bytes_per_s: int | None = None  # a slow drip
     redirect: str | None = None  # 302 to this URL
+    answer_bytes: int = 1_000_000_000_000  # at most so many of those asked for, and says so
     times: int = 1_000_000_000
     first_byte_from: int = 0  # waits for a range that starts here or later
 
@@ -183,6 +184,7 @@ class RangeServer:
         if match:
             document.ranges.append((start, end))
         fault = _due(document, start)
+        end = min(end, start + fault.answer_bytes)
         if fault.redirect is not None:
             return web.Response(status=302, headers={"Location": fault.redirect})
         if fault.status is not None:

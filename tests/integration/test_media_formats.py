@@ -22,12 +22,11 @@ _REACH_SAMPLES: Final = SAMPLE_RATE
 # On its way when ffmpeg seeks elsewhere; nothing beside fifty minutes, much beside one.
 _UNDER_WAY_BYTES: Final = 768 * KIB
 
+# AC-3 comes out 256 samples of its own rate late, and no container tells.
+_CODEC_DELAY_SAMPLES: Final = 128
+
 # Why a format cannot be read as promised yet.
-_NOT_YET: Final[dict[str, str]] = {
-    "video.mkv": "the picture is longer than the audio, whose own end nobody has looked for",
-    "surround_video.mkv": "the picture is longer than the audio",
-    "late.mkv": "the picture is longer than the audio",
-}
+_NOT_YET: Final[dict[str, str]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ async def test_spans_joined_are_the_recording(
     wanted: Format, speech: Speech, folder: Path, server: RangeServer, access: MediaAccess
 ) -> None:
     path = make(wanted, speech.path, folder)
-    truth = decode(path, wanted.stream_index)
+    truth = decode(path, wanted.stream_index, late=wanted.late_s > 0)
 
     recording = await access.probe(server.url(wanted.name))
     assert recording.stream_index == wanted.stream_index
@@ -83,7 +82,6 @@ async def test_spans_joined_are_the_recording(
     assert fetched <= wanted.byte_bound * path.stat().st_size + _UNDER_WAY_BYTES
 
 
-@pytest.mark.xfail(strict=True, reason="six channels are mixed by ffmpeg's own, quiet weights")
 @pytest.mark.parametrize("name", ["surround.flac", "surround.m4a", "surround_video.mkv"])
 async def test_the_centre_of_six_channels_is_heard(
     name: str, speech: Speech, folder: Path, server: RangeServer, access: MediaAccess
@@ -95,7 +93,10 @@ async def test_the_centre_of_six_channels_is_heard(
     async with access.extract(recording, chunk.span, to_end=True) as extraction:
         samples = np.concatenate([block async for block in extraction])
     voice = decode(speech.path).astype(float)
-    length = min(len(samples), len(voice))
+    length = min(len(samples), len(voice)) - _CODEC_DELAY_SAMPLES
     # Only the centre speaks: not as loud as alone, but well above the murmur.
-    gain = (samples[:length] @ voice[:length]) / (voice[:length] @ voice[:length])
-    assert 0.5 <= gain <= 1.1
+    gains = [
+        (samples[delay:][:length] @ voice[:length]) / (voice[:length] @ voice[:length])
+        for delay in range(_CODEC_DELAY_SAMPLES)
+    ]
+    assert 0.5 <= max(gains) <= 1.1

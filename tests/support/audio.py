@@ -125,11 +125,14 @@ def silence(target: Path, duration_s: float) -> Path:
     return target
 
 
-def decode(path: Path, stream_index: int = 0) -> NDArray[np.int16]:
-    """Decode a whole file from its start to 16 kHz mono: the truth that spans are held against."""
+def decode(path: Path, stream_index: int = 0, *, late: bool = False) -> NDArray[np.int16]:
+    """Decode a whole file from its start to 16 kHz mono: the truth that spans are held against.
+
+    Audio that starts `late` has silence before it, from the start of the file's other streams.
+    """
     filters = (
-        f"asetpts=PTS-STARTPTS,aresample={SAMPLE_RATE}:async=1:first_pts=0,"
-        "aformat=sample_fmts=s16:channel_layouts=mono"
+        f"{'' if late else 'asetpts=PTS-STARTPTS,'}aresample={SAMPLE_RATE}:async=1:first_pts=0:"
+        "center_mix_level=1.8:surround_mix_level=0.5,aformat=sample_fmts=s16:channel_layouts=mono"
     )
     source = ["-nostdin", "-i", str(path), "-map", f"0:{stream_index}", "-af", filters]
     data = _run(["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"])

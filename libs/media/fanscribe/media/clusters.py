@@ -77,10 +77,11 @@ class ClusterLayout:
 
     preroll_us = 300_000  # audio may stand before or behind the pictures of its time
 
-    def __init__(self, header_bytes: int, track: int, scale_ns: int) -> None:
+    def __init__(self, header_bytes: int, track: int, scale_ns: int, *, has_index: bool) -> None:
         self.header_bytes = header_bytes
         self._track = track
         self._scale_ns = scale_ns
+        self.has_index = has_index
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
         """Return the clusters."""
@@ -138,11 +139,8 @@ def _clusters(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout | None:
-    """Read the head of a Matroska file; None if it has an index, or a layout not understood here.
-
-    With an index (cues) ffmpeg finds its way by itself, and exactly where stamps are rounded.
-    """
-    scale_ns, tracks = _USUAL_SCALE_NS, b""
+    """Read the head of a Matroska file; None if it is not laid out in a way understood here."""
+    scale_ns, tracks, has_cues = _USUAL_SCALE_NS, b"", False
     position = 0
     while position < min(_MOST_HEADER_BYTES, reader.source.size_bytes):
         head = await reader.read_all(position, position + _ELEMENT_HEAD_BYTES)
@@ -151,20 +149,23 @@ async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout |
             return None
         if element.id == _CLUSTER:
             track = _track_number(tracks, recording.stream_index)
-            return None if track is None else ClusterLayout(position, track, scale_ns)
+            if track is None:
+                return None
+            return ClusterLayout(position, track, scale_ns, has_index=has_cues)
         if element.id == _SEGMENT:
             position += element.start
             continue
-        if element.end is None or element.id == _CUES:
+        if element.end is None:
             return None
+        has_cues = has_cues or element.id == _CUES
         if element.id in {_SEEK_HEAD, _INFO, _TRACKS}:
             end = min(element.end, _MOST_HEADER_BYTES)
             content = await reader.read_all(position + element.start, position + end)
-            if element.id == _SEEK_HEAD and _TELLS_OF_CUES in content:
-                return None
-            if element.id == _TRACKS:
+            if element.id == _SEEK_HEAD:
+                has_cues = has_cues or _TELLS_OF_CUES in content
+            elif element.id == _TRACKS:
                 tracks = content
-            elif element.id == _INFO:
+            else:
                 scale_ns = _scale_ns(content)
         position += element.end
     return None

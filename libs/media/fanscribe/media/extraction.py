@@ -63,11 +63,21 @@ class Extraction:
         # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
         self._reading.check()
         await self._process.check_bounds()
+        if await self._process.has_met_damage():
+            self._warn_of_damage(samples)
         missing = self._span.samples - samples
         padding = await self._judge_end(missing) if missing > 0 else 0
         block = np.concatenate([block, np.zeros(padding, np.int16)])
         if len(block):
             yield block
+
+    def _warn_of_damage(self, samples: int) -> None:
+        start_s = self._span.start_sample // SAMPLE_RATE
+        end_s = -(-(self._span.start_sample + samples) // SAMPLE_RATE)
+        self.warnings.append(
+            f"the recording is damaged between {start_s} s and {end_s} s: what could not be decoded"
+            " there is missing from the text, and times there may be off a little"
+        )
 
     async def _next_block(self) -> NDArray[np.int16]:
         """Read a block; a shorter one is the last."""

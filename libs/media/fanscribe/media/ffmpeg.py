@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import shutil
 import signal
 from collections import deque
@@ -41,7 +42,16 @@ _ENVIRONMENT = {
     "no_proxy": "127.0.0.1",
 }
 _STDERR_TAIL_LINES = 40
+# What decoders and demuxers say of damage. Other complaints are about what they cope with.
+_DAMAGE = re.compile(
+    "Error while decoding|corrupt|CRC mismatch|crc check failed|invalid as first byte"
+    "|exceeds containing master|PES packet size mismatch"
+)
 _PROBED_PACKETS = 20
+
+# To mono: two channels count half each, which never clips. Of more, the centre is where people
+# speak; ffmpeg's own weights would make it a murmur.
+_MIX = "center_mix_level=1.8:surround_mix_level=0.5"
 
 _PROGRAMS = ("ffmpeg", "ffprobe", "setpriv", "prlimit")
 
@@ -64,10 +74,16 @@ class Process:
         self.stdout = stdout
         self.messages: deque[str] = deque(maxlen=_STDERR_TAIL_LINES)  # its last words
         self._process = process
+        self._drained = asyncio.create_task(self._drain())
 
     async def exit_code(self) -> int:
         """Wait for the end; call it after the end of `stdout`."""
         return await self._process.wait()
+
+    async def has_met_damage(self) -> bool:
+        """Whether it told of something that it could not decode; call it after the end."""
+        await asyncio.wait([self._drained])
+        return any(_DAMAGE.search(line) for line in self.messages)
 
     async def check_bounds(self) -> None:
         """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`."""
@@ -115,20 +131,19 @@ async def running(arguments: Sequence[str], limits: MediaLimits) -> AsyncIterato
     )
     assert child.stdout is not None  # noqa: S101  it is piped
     process = Process(child, child.stdout)
-    drain = asyncio.create_task(process._drain())  # noqa: SLF001
     try:
         yield process
     finally:
         await process._kill()  # noqa: SLF001
-        await drain
+        await process._drained  # noqa: SLF001
 
 
 def probe_arguments(url: str, streams: str) -> list[str]:
     """Command that describes the container, some streams ("a": all audio) and first frames."""
     entries = (
         "format=format_name,probe_score,nb_streams,start_time,duration"
-        ":stream=index,codec_name,sample_rate,duration,channels:stream_tags=language"
-        ":stream_disposition=default"
+        ":stream=index,codec_name,sample_rate,start_time,duration,channels"
+        ":stream_tags=language:stream_disposition=default"
         ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
     )
     select = ["-select_streams", streams, "-read_intervals", f"%+#{_PROBED_PACKETS}"]
@@ -190,7 +205,7 @@ def extract_arguments(
     # Gaps become silence, so that later samples keep their place. Where the whole begins, what
     # time stamps are rounded to is no gap.
     gaps = f"async=1:first_pts=0:min_comp={0.001 if from_s else 0.02}"
-    filters.append(f"aresample={SAMPLE_RATE}:{gaps}")
+    filters.append(f"aresample={SAMPLE_RATE}:{gaps}:{_MIX}")
     filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
     skipped = start_sample - from_s * SAMPLE_RATE
     filters.append(f"atrim=start_sample={skipped}")

@@ -59,6 +59,7 @@ def _number(data: bytes, at: int, length: int) -> int:
 class FragmentLayout:
     """A `landmarks.Layout`."""
 
+    has_index = False
     preroll_us = 200_000
 
     def __init__(

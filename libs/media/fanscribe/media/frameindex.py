@@ -6,6 +6,7 @@ once in a process, and where all frames are equally long, never.
 
 import asyncio
 from array import array
+from bisect import bisect_right
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -25,7 +26,7 @@ from fanscribe.media.recording import Recording
 
 FRAME_CONTAINERS = frozenset({"mp3", "aac"})
 
-_STRIDE = 32  # the offset of every so many frames is kept
+_STRIDE = 32  # the offset of one frame in so many is kept
 _HEAD_BYTES = 4 * KIB
 # Frames that a decoder needs before what it gets right, and that may look damaged to it.
 _PREROLL_FRAMES = 24
@@ -43,11 +44,14 @@ class FrameIndex:
         self._format: FrameFormat | None = None
         self._tag: InfoTag | None = None
         self._opened = False
-        self._offsets = array("Q")  # of frames 0, _STRIDE, 2 * _STRIDE …
+        # Number and offset of a frame now and then.
+        self._numbers = array("Q")
+        self._offsets = array("Q")
         self._frames = 0  # looked at so far
         self._position = 0  # of the next frame's header
         self._first_offset = 0
         self._constant_length: float | None = None
+        self._damaged_from: int | None = None  # no frame was found since
         self._ended = False  # all headers were looked at
         self._is_scanning = False  # somebody looks at headers
         self._news = asyncio.Event()
@@ -157,8 +161,8 @@ class FrameIndex:
                         break
         if self._frames <= frame:
             return None  # the end of the recording: ffmpeg will tell
-        number = frame // _STRIDE
-        return number * _STRIDE, self._offsets[number]
+        known = bisect_right(self._numbers, frame) - 1
+        return self._numbers[known], self._offsets[known]
 
     async def _progress(self, reader: Reader) -> AsyncGenerator[None, None]:
         """Look at headers, or wait for whoever does; yield whenever more frames are known."""
@@ -202,15 +206,28 @@ class FrameIndex:
             frame_bytes = length(data, at)
             if not frame_bytes:
                 # Damage, or a tag: go on where frames do, as decoders do.
+                if self._damaged_from is None:
+                    self._damaged_from = self._position
                 judged = len(data) if is_last else len(data) - _DAMAGE_LOOK_BYTES
                 if judged <= at + 1:
                     return
                 self._position = base + _next_frame(self._format, data, at + 1, judged)
                 continue
-            if self._frames % _STRIDE == 0:
+            if self._damaged_from is not None:
+                self._count_lost()
+            if not self._numbers or self._frames - self._numbers[-1] >= _STRIDE:
+                self._numbers.append(self._frames)
                 self._offsets.append(self._position)
             self._frames += 1
             self._position += frame_bytes
+
+    def _count_lost(self) -> None:
+        """Count the frames that damage has overwritten: what follows keeps its place in time."""
+        assert self._damaged_from is not None  # noqa: S101  checked by the caller
+        mean = (self._damaged_from - self._first_offset) / max(1, self._frames)
+        lost = (self._position - self._damaged_from) / max(mean, HEADER_BYTES)
+        self._frames += round(lost)
+        self._damaged_from = None
 
 
 def _next_frame(frame_format: FrameFormat, data: bytes, at: int, end: int) -> int:

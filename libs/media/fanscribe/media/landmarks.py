@@ -28,6 +28,7 @@ class UnsearchableError(Exception):
 class Layout(Protocol):
     """How one recording is laid out: what a container's module knows."""
 
+    has_index: bool  # of its own, by which ffmpeg finds its way
     header_bytes: int  # come before all that can be left out
     preroll_us: int  # decoding has to begin so much before what it gets right
 
@@ -55,6 +56,8 @@ class LandmarkIndex:
         self, reader: Reader, recording: Recording, timestamp_us: int
     ) -> Anchor | None:
         """Find where to begin for `timestamp_us`; None if only ffmpeg can tell."""
+        if self._layout.has_index:
+            return None
         target_us = timestamp_us - self._layout.preroll_us
         # About where the recording ends, for the first guess.
         end_us = recording.start_time_us + us_of(recording.duration_samples)

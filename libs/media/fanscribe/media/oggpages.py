@@ -52,6 +52,7 @@ def pages(data: bytes) -> Iterator[Page]:
 class PageLayout:
     """A `landmarks.Layout`."""
 
+    has_index = False
     # The first pages of a view are not placed exactly; a page may hold a second.
     preroll_us = 2_500_000
 

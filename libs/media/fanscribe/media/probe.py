@@ -22,6 +22,8 @@ _HEAD_BYTES = 1024
 _MIN_PROBE_SCORE = 20
 # What mp3 tells counts the encoder's padding too; what fragmented mp4 tells may be anything.
 _BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
+# A picture's first frame may come this much before the first sound for no reason.
+_LATE_S = 0.1
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
 
 
@@ -50,12 +52,16 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
         codec=stream["codec_name"],
         stream_index=meant.index,
         audio_stream=meant.position,
-        start_time_us=round(start_s * 1_000_000),
+        start_time_us=round(_timeline_start_s(container, start_s) * 1_000_000),
         duration_samples=0,
     )
+    start_s = recording.start_time_us / 1_000_000
     told_s = _told_s(container, stream, start_s)
     duration_s = None if description["estimated"] else told_s
-    if duration_s is None or recording.container.startswith(_BELIEVED_LESS_THAN_INDEXES):
+    # Matroska tells how long it is as a whole, and its picture may go on after its audio.
+    is_joint = recording.container.startswith("matroska") and container["nb_streams"] > 1
+    is_doubted = recording.container.startswith(_BELIEVED_LESS_THAN_INDEXES) or is_joint
+    if duration_s is None or is_doubted:
         end_us = await indexes.end_us(reading.reader, recording)
         if end_us is not None:
             duration_s = end_us / 1_000_000 - start_s
@@ -117,10 +123,20 @@ def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
     return statistics.median(starts_s) if starts_s else None
 
 
+def _timeline_start_s(container: dict[str, Any], start_s: float) -> float:
+    """Return the time stamp at which the timeline begins: `start_s` is that of the first audio.
+
+    Audio that starts after the picture has silence before it, or else text would lie too early.
+    """
+    container_start_s = float(container.get("start_time", start_s))
+    is_late = container["nb_streams"] > 1 and start_s - container_start_s > _LATE_S
+    return container_start_s if is_late else start_s
+
+
 def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:
     """Return the audio's duration if the container tells it."""
     if "duration" in stream:
-        return float(stream["duration"])
+        return float(stream["duration"]) + max(0.0, float(stream.get("start_time", 0)) - start_s)
     if "duration" not in container:
         return None
     duration_s = float(container["duration"])

@@ -19,6 +19,7 @@ _AUDIO_IDS: Final = frozenset({*range(0xC0, 0xE0), 0xBD, 0xFD})
 class PacketLayout:
     """A `landmarks.Layout`."""
 
+    has_index = False
     # Streams stand beside one another only roughly, and a piece may hold half a second.
     preroll_us = 2_000_000
 

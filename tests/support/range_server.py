@@ -26,6 +26,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or to the status
     ignore_range: bool = False  # answer 200 and the whole file
     content_range: str | None = None  # a false Content-Range
+    stall_head: bool = False  # neither an answer nor an end
     reset_after_bytes: int | None = None  # RST in the body
     end_after_bytes: int | None = None  # FIN in the body, before its Content-Length
     stall_after_bytes: int | None = None  # neither bytes nor an end
@@ -185,12 +186,11 @@ class RangeServer:
             document.ranges.append((start, end))
         fault = _due(document, start)
         end = min(end, start + fault.answer_bytes)
-        if fault.redirect is not None:
-            return web.Response(status=302, headers={"Location": fault.redirect})
-        if fault.status is not None:
-            return web.Response(status=fault.status, headers=fault.headers)
-        if not _matches(request, document):
-            return web.Response(status=412)
+        if fault.stall_head:
+            await self._released.wait()
+        refusal = _refusal(request, document, fault)
+        if refusal is not None:
+            return refusal
         headers = {"Content-Type": document.content_type, "Accept-Ranges": "bytes"}
         if document.etag is not None:
             headers["ETag"] = document.etag
@@ -260,6 +260,14 @@ def _due(document: Document, start: int) -> Fault:
     if fault.times == 0:
         document.faults.pop(0)
     return fault
+
+
+def _refusal(request: web.Request, document: Document, fault: Fault) -> web.Response | None:
+    if fault.redirect is not None:
+        return web.Response(status=302, headers={"Location": fault.redirect})
+    if fault.status is not None:
+        return web.Response(status=fault.status, headers=fault.headers)
+    return None if _matches(request, document) else web.Response(status=412)
 
 
 def _matches(request: web.Request, document: Document) -> bool:

@@ -49,6 +49,8 @@ class SpansRow:
     probe: Cost = field(default_factory=Cost)
     planning: Cost = field(default_factory=Cost)
     spans: Cost = field(default_factory=Cost)
+    alone: Cost = field(default_factory=Cost)  # a span from the middle, in another process
+    alone_share: float = 0.0  # of the recording
     chunks: int = 0
     found: Comparison | None = None
     failures: list[str] = field(default_factory=list)  # what does not hold; empty: passed
@@ -58,6 +60,11 @@ class SpansRow:
         """All bytes fetched, over the size of the file."""
         costs = (self.probe, self.planning, self.spans)
         return sum(cost.served.bytes_sent for cost in costs) / self.size_bytes
+
+    @property
+    def alone_ratio(self) -> float:
+        """Bytes fetched for a span in a process of its own, over the span's share of the file."""
+        return self.alone.served.bytes_sent / (self.size_bytes * self.alone_share or 1.0)
 
 
 @dataclass
@@ -75,7 +82,7 @@ class LongRow:
 
 
 async def read_in_spans(wanted: Format, path: Path, size_bytes: int, host: MediaHost) -> SpansRow:
-    """Read a recording as a job does: one process probes and plans, another one extracts."""
+    """Read a recording as a job does, in one process; then one span in a process of its own."""
     row = SpansRow(
         name=wanted.name,
         size_bytes=size_bytes,
@@ -85,13 +92,17 @@ async def read_in_spans(wanted: Format, path: Path, size_bytes: int, host: Media
     )
     truth = await asyncio.to_thread(decode, path, wanted.stream_index)
     try:
-        async with MediaAccess(LOOPBACK) as orchestrator, MediaAccess(LOOPBACK) as splitter:
+        async with MediaAccess(LOOPBACK) as access:
             async with _measured(row.probe, host, wanted.name):
-                recording = await orchestrator.probe(host.url(wanted.name))
+                recording = await access.probe(host.url(wanted.name))
             async with _measured(row.planning, host, wanted.name):
-                planned = await plan(orchestrator, recording, _MACRO, REACH_S * SAMPLE_RATE)
+                planned = await plan(access, recording, _MACRO, REACH_S * SAMPLE_RATE)
             async with _measured(row.spans, host, wanted.name):
-                pieces = await extract_all(splitter, planned)
+                pieces = await extract_all(access, planned)
+        middle = planned.chunks[len(planned.chunks) // 2]
+        async with MediaAccess(LOOPBACK) as other, _measured(row.alone, host, wanted.name):
+            await extract_chunk(other, recording, middle)
+        row.alone_share = middle.span.samples / planned.chunks[-1].span.end_sample
     except (FanscribeError, ExceptionGroup) as error:
         row.failures.append(_told(error))
         return row

@@ -10,7 +10,7 @@ _MIB: Final = 1024 * 1024
 _PLACES: Final = ("first", "early", "middle", "late")
 
 _SPANS_HEADINGS: Final = (
-    *("", "MiB", "probe ms", "probe KiB", "plan", "spans", "bytes", "bound", "requests"),
+    *("", "MiB", "probe ms", "probe KiB", "plan", "spans", "bytes", "bound", "alone", "requests"),
     *("lost", "offset ms", "bound", "the same", "nearly", "promised", "CPU s", ""),
 )
 _LONG_HEADINGS: Final = ("", "MiB", "probe s", "probe KiB", *_PLACES, "bound", "CPU s", "")
@@ -20,8 +20,9 @@ def spans_table(rows: list[SpansRow], minutes: float) -> str:
     """Render what whole recordings cost and how exact they came out."""
     told = (
         f"{minutes:g} minutes in spans of {MACRO_S} s, cut in pauses up to {REACH_S} s from the"
-        " grid. One process probes and plans, another one extracts; neither knows the file before."
-        "\nBytes sent by the host over the file's size, of planning, spans, and all together."
+        " grid.\nBytes sent by the host over the file's size, of planning, spans, and all together"
+        " with the probe, in one process; alone: of one span in a process that knows nothing yet,"
+        " over the span's share, so with the index once more."
         " Samples lost and offsets against a full decode; shares of samples that are the same, and"
         " the same but for the last bits. CPU time of extracting, ffmpeg's included."
     )
@@ -58,6 +59,7 @@ def _spans_cells(row: SpansRow) -> tuple[str, ...]:
         f"{row.spans.served.bytes_sent / row.size_bytes:.2f}",
         f"{row.byte_ratio:.2f}",
         f"{row.byte_bound:g}",
+        f"{row.alone_ratio:.2f}",
         str(sum(cost.served.requests for cost in costs)),
         *audio,
         row.exactness,

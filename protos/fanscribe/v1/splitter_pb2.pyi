@@ -184,6 +184,7 @@ class Media(_message.Message):
     STREAM_INDEX_FIELD_NUMBER: _builtins.int
     START_TIME_US_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
+    DURATION_SAMPLES_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Absolute URL, as the caller gave it."""
     size_bytes: _builtins.int
@@ -200,6 +201,8 @@ class Media(_message.Message):
     """Index of the audio stream among all streams of the container."""
     start_time_us: _builtins.int
     """Time stamp of the timeline's sample 0 in the container, in microseconds."""
+    duration_samples: _builtins.int
+    """Length of the recording in samples, as far as it is known: for guesses of where things are."""
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Request headers for the media host, as the caller gave them. Never logged."""
@@ -215,10 +218,11 @@ class Media(_message.Message):
         stream_index: _builtins.int = ...,
         start_time_us: _builtins.int = ...,
         headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        duration_samples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "etag", b"etag", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "duration_samples", b"duration_samples", "etag", b"etag", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -139,6 +139,8 @@ class MediaAccess:
         reader = self._reader(recording.source)
         if anchor is None:
             anchor = await self._anchor(reader, recording, span)
+        if not to_end:
+            reader.aim_byte = _aim_byte(recording, span, anchor)
         async with self._gateway.serving(reader, anchor) as reading:
             end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(
@@ -164,3 +166,11 @@ class MediaAccess:
     def _reader(self, source: Source) -> Reader:
         url = self._policy.check_url(source.url)
         return Reader(self._client, source, url, self._limits, self._cache)
+
+
+def _aim_byte(recording: Recording, span: Span, anchor: Anchor | None) -> int:
+    """Guess where in the recording the audio of `span` ends, by the mean bit rate."""
+    begin_byte, begin_sample = (0, 0) if anchor is None else (anchor.start_byte, span.start_sample)
+    rest_samples = max(1, recording.duration_samples - begin_sample, span.end_sample - begin_sample)
+    rest_bytes = recording.source.size_bytes - begin_byte
+    return begin_byte + rest_bytes * (span.end_sample - begin_sample) // rest_samples

@@ -31,7 +31,7 @@ _INPUT = {
     "format_whitelist": _DEMUXERS,
     "protocol_whitelist": "http,tcp",
     "max_redirects": 0,
-    "recv_buffer_size": 64 * KIB,
+    "recv_buffer_size": 24 * KIB,
 }
 # Its messages are in English. Should it ever be made to ask for another URL than ours, it asks a
 # proxy that is not there.

@@ -101,6 +101,8 @@ class Reader:
     ) -> None:
         self.source = source
         self.bytes_fetched = 0
+        # Where what is wanted probably ends; from there on, little is read ahead.
+        self.aim_byte: int | None = None
         self._client = client
         self._target = Target(url, source.headers, source)
         self._location: URL | None = None  # where redirects led to last time
@@ -123,7 +125,7 @@ class Reader:
                 position += len(piece)
                 yield piece
                 continue
-            block_end = min(end, position + self._block_bytes(position - start))
+            block_end = min(end, position + self._block_bytes(start, position))
             async with aclosing(self._read_block(position, block_end)) as pieces:
                 async for piece in pieces:
                     position += len(piece)
@@ -135,8 +137,13 @@ class Reader:
             [piece async for piece in self.read(start, min(end, self.source.size_bytes))]
         )
 
-    def _block_bytes(self, sequential_bytes: int) -> int:
-        wanted = round(sequential_bytes * self._limits.block_growth)
+    def _block_bytes(self, start: int, position: int) -> int:
+        aim = self.aim_byte
+        if aim is not None and start < aim <= position:
+            start = aim  # whatever was read before was sure to be needed
+        wanted = round((position - start) * self._limits.block_growth)
+        if aim is not None and position < aim:
+            wanted = min(wanted, aim - position)
         return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
 
     async def _read_block(self, start: int, end: int) -> AsyncGenerator[bytes, None]:

@@ -58,6 +58,7 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
             container=recording.container,
             stream_index=recording.stream_index,
             start_time_us=recording.start_time_us,
+            duration_samples=recording.duration_samples,
             headers=source.headers.as_dict(),
         ),
         span=splitter_pb2.SampleSpan(

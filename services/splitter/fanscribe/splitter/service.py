@@ -224,7 +224,7 @@ def _assignment(message: pb.ChunkAssignment) -> Assignment:
             codec="",
             stream_index=media.stream_index,
             start_time_us=media.start_time_us,
-            duration_samples=span.end_sample,
+            duration_samples=media.duration_samples,
         ),
         span=span,
         to_end=message.to_end,

@@ -68,9 +68,12 @@ class FrameIndex:
         assert self._format is not None  # noqa: S101  it opens
         frame = timestamp_us * self._format.rate // (1_000_000 * self._format.samples)
         frame = max(0, frame - _PREROLL_FRAMES)
+        found = None
         if self._constant_length is not None:
             found = await self._compute(reader, frame)
-        else:
+            # Joined files keep the mean length no more: then every header is looked at.
+            self._constant_length = self._constant_length if found else None
+        if self._constant_length is None:
             found = await self._look_up(reader, frame)
         if found is None:
             return None

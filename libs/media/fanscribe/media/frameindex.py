@@ -207,8 +207,11 @@ class FrameIndex:
         length = self._format.length
         while (at := self._position - base) + HEADER_BYTES <= len(data):
             frame_bytes = length(data, at)
+            if not frame_bytes and (tag_bytes := id3_bytes(data[at : at + 10])):
+                self._position += tag_bytes  # recordings were joined
+                continue
             if not frame_bytes:
-                # Damage, or a tag: go on where frames do, as decoders do.
+                # Damage: go on where frames do, as decoders do.
                 if self._damaged_from is None:
                     self._damaged_from = self._position
                 judged = len(data) if is_last else len(data) - _DAMAGE_LOOK_BYTES
@@ -227,7 +230,10 @@ class FrameIndex:
     def _count_lost(self) -> None:
         """Count the frames that damage has overwritten: what follows keeps its place in time."""
         assert self._damaged_from is not None  # noqa: S101  checked by the caller
-        mean = (self._damaged_from - self._first_offset) / max(1, self._frames)
+        # As long as those before it: bit rates vary.
+        last = max(0, len(self._numbers) - 2)
+        known_bytes = self._damaged_from - (self._offsets[last] if self._offsets else 0)
+        mean = known_bytes / max(1, self._frames - (self._numbers[last] if self._numbers else 0))
         lost = (self._position - self._damaged_from) / max(mean, HEADER_BYTES)
         self._frames += round(lost)
         self._damaged_from = None

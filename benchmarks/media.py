@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.machine import this_machine
 from benchmarks.media_host import media_host
-from benchmarks.media_readings import LongRow, SpansRow, read_in_spans, read_one_span
+from benchmarks.media_readings import LongRow, SpansRow, read_in_spans, read_single_spans
 from benchmarks.media_tables import long_table, spans_table
 from benchmarks.table import write_json
 from tests.support.audio import joined_speech
@@ -35,7 +35,7 @@ async def _benchmark(arguments: argparse.Namespace, folder: Path) -> bool:
     wanted = [one for one in FORMATS if not arguments.formats or one.name in arguments.formats]
     long = [BY_NAME[name] for name in LONG if BY_NAME[name] in wanted] if arguments.hours else []
     spans = [] if arguments.minutes == 0 else await _in_spans(wanted, arguments.minutes, folder)
-    single = await _one_span(long, arguments.hours, folder) if long else []
+    single = await _single_spans(long, arguments.hours, folder) if long else []
     machine = this_machine()
     print(f"{machine.cpu}, {machine.cores} cores, {machine.time}.\n")
     if spans:
@@ -69,7 +69,7 @@ async def _in_spans(wanted: list[Format], minutes: float, folder: Path) -> list[
     return rows
 
 
-async def _one_span(wanted: list[Format], hours: float, folder: Path) -> list[LongRow]:
+async def _single_spans(wanted: list[Format], hours: float, folder: Path) -> list[LongRow]:
     folder = folder / f"{hours:g}_hours"
     folder.mkdir(parents=True, exist_ok=True)
     speech = _speech(folder, 10)
@@ -77,7 +77,7 @@ async def _one_span(wanted: list[Format], hours: float, folder: Path) -> list[Lo
     async with media_host(folder) as host:
         for one in wanted:
             path = make_long(one, speech, folder, hours * 3600)
-            rows.append(await read_one_span(one, _size_bytes(path), host))
+            rows.append(await read_single_spans(one, path, _size_bytes(path), host))
             _tell(f"{one.name}, {hours:g} h: {', '.join(rows[-1].failures) or 'holds'}")
     return rows
 

@@ -13,7 +13,9 @@ _SPANS_HEADINGS: Final = (
     *("", "MiB", "probe ms", "probe KiB", "plan", "spans", "bytes", "bound", "alone", "requests"),
     *("lost", "offset ms", "bound", "the same", "nearly", "promised", "CPU s", ""),
 )
-_LONG_HEADINGS: Final = ("", "MiB", "probe s", "probe KiB", *_PLACES, "bound", "CPU s", "")
+_LONG_HEADINGS: Final = (
+    *("", "MiB", "probe s", "probe KiB", *_PLACES, "bound", "offset ms", "the same", "CPU s", ""),
+)
 
 
 def spans_table(rows: list[SpansRow], minutes: float) -> str:
@@ -76,6 +78,8 @@ def _long_cells(row: LongRow) -> tuple[str, ...]:
         f"{row.probe.served.bytes_sent / _KIB:.0f}",
         *(f"{row.shares[place]:.2f}" if place in row.shares else "" for place in _PLACES),
         f"{SHARE_BOUND:g}",
+        f"{row.found.offset_ms:+.3f}" if row.found else "",
+        f"{row.found.exact_share:.4%}" if row.found else "",
         f"{row.cpu_s:.1f}",
         "; ".join(row.failures) or "pass",
     )

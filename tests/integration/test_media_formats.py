@@ -12,7 +12,7 @@ from fanscribe.media.limits import KIB
 from fanscribe.media.timeline import SAMPLE_RATE
 from tests.support.audio import Speech, decode, joined_speech
 from tests.support.comparison import compare
-from tests.support.formats import BY_NAME, FORMATS, Format, make
+from tests.support.formats import BY_NAME, FORMATS, Format, make, truth
 from tests.support.range_server import RangeServer
 from tests.support.spans import LOOPBACK, extract_all, plan
 
@@ -24,9 +24,6 @@ _UNDER_WAY_BYTES: Final = 768 * KIB
 
 # AC-3 comes out 256 samples of its own rate late, and no container tells.
 _CODEC_DELAY_SAMPLES: Final = 128
-
-# Why a format cannot be read as promised yet.
-_NOT_YET: Final[dict[str, str]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +48,12 @@ async def access() -> AsyncIterator[MediaAccess]:
         yield access
 
 
-def _marked(one: Format) -> object:
-    marks = []
-    if one.name in _NOT_YET:
-        marks = [pytest.mark.xfail(strict=True, reason=_NOT_YET[one.name])]
-    return pytest.param(one, id=one.name, marks=marks)
-
-
-@pytest.mark.parametrize("wanted", [_marked(one) for one in FORMATS])
+@pytest.mark.parametrize("wanted", FORMATS, ids=lambda one: one.name)
 async def test_spans_joined_are_the_recording(
     wanted: Format, speech: Speech, folder: Path, server: RangeServer, access: MediaAccess
 ) -> None:
     path = make(wanted, speech.path, folder)
-    truth = decode(path, wanted.stream_index, late=wanted.late_s > 0)
+    whole = truth(wanted, path)
 
     recording = await access.probe(server.url(wanted.name))
     assert recording.stream_index == wanted.stream_index
@@ -73,7 +63,7 @@ async def test_spans_joined_are_the_recording(
     spans = [chunk.span for chunk in planned.chunks]
     assert len(spans) > 2
     assert [len(piece) for piece in pieces[:-1]] == [span.samples for span in spans[:-1]]
-    found = compare(np.concatenate(pieces), truth, planned.starts)
+    found = compare(np.concatenate(pieces), whole, planned.starts)
     assert found.places > len(spans)
     assert abs(found.offset_ms) <= wanted.offset_ms
     assert abs(found.lost_samples) <= wanted.offset_ms * SAMPLE_RATE / 1000

@@ -3,6 +3,7 @@
 import csv
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -130,13 +131,31 @@ def decode(path: Path, stream_index: int = 0, *, late: bool = False) -> NDArray[
 
     Audio that starts `late` has silence before it, from the start of the file's other streams.
     """
+    return np.frombuffer(_run(_decoding(path, stream_index, late=late)), "<i2")
+
+
+def decode_parts(path: Path, parts: Sequence[tuple[int, int]]) -> list[NDArray[np.int16]]:
+    """Decode a whole file, of any length, and keep the samples [start, end) of ascending parts."""
+    kept = []
+    position = 0
+    with subprocess.Popen(_decoding(path, 0, late=False), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for start, end in parts:
+            while skipped := process.stdout.read(2 * min(start - position, SAMPLE_RATE * 600)):
+                position += len(skipped) // 2
+            kept.append(np.frombuffer(process.stdout.read(2 * (end - start)), "<i2"))
+            position = end
+        process.kill()
+    return kept
+
+
+def _decoding(path: Path, stream_index: int, *, late: bool) -> list[str]:
     filters = (
         f"{'' if late else 'asetpts=PTS-STARTPTS,'}aresample={SAMPLE_RATE}:async=1:first_pts=0:"
         "center_mix_level=1.8:surround_mix_level=0.5,aformat=sample_fmts=s16:channel_layouts=mono"
     )
     source = ["-nostdin", "-i", str(path), "-map", f"0:{stream_index}", "-af", filters]
-    data = _run(["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"])
-    return np.frombuffer(data, "<i2")
+    return ["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"]
 
 
 def _run(command: list[str], stdin: bytes = b"") -> bytes:

@@ -4,13 +4,17 @@ Audio is encoded once per codec, rate and layout, and put into containers from t
 minutes in all formats take a few minutes to make. What is promised stands beside each format.
 """
 
+import math
 import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from tests.support.audio import encode, repeated
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.audio import decode, encode
 
 # Of the file, for all readings of a job together.
 INDEXED_BYTES: Final = 1.15
@@ -172,12 +176,29 @@ def make(wanted: Format, speech: Path, folder: Path) -> Path:
 
 
 def make_long(wanted: Format, speech: Path, folder: Path, duration_s: float) -> Path:
-    """Make a recording of `duration_s` out of a shorter one, without encoding it."""
+    """Make a recording of at least `duration_s`, mp3 or AAC, by repeating a shorter one.
+
+    Bare frames are repeated, which nothing but their number gives a time: no seam shows.
+    """
     target = folder / wanted.name
     if not target.exists():
         essence = _essence(wanted, speech, folder)
-        repeated(essence, target, duration_s, *wanted.container)
+        is_mp3 = essence.suffix == ".mp3"
+        bare = ("mp3", "-write_xing", "0", "-id3v2_version", "0") if is_mp3 else ("adts",)
+        frames = _ffmpeg("-i", str(essence), "-c", "copy", "-f", *bare, "pipe:1")
+        repeated = frames * math.ceil(duration_s / _duration_s(essence))
+        # Another step, because mp4 wants to know before the first frame what the frames are like.
+        whole = essence.with_stem(f"whole_{essence.stem}")
+        source = ("-f", "mp3" if is_mp3 else "aac", "-i", "pipe:0")
+        _ffmpeg(*source, "-c", "copy", str(whole), data=repeated)
+        _ffmpeg("-i", str(whole), "-c", "copy", *wanted.container, str(target))
+        whole.unlink()
     return target
+
+
+def truth(wanted: Format, path: Path) -> NDArray[np.int16]:
+    """Decode a recording that was made: what its spans are held against."""
+    return decode(path, wanted.stream_index, late=wanted.late_s > 0)
 
 
 def _essence(wanted: Format, speech: Path, folder: Path) -> Path:
@@ -206,7 +227,7 @@ def _picture(speech: Path, folder: Path) -> Path:
 
 def _put(wanted: Format, inputs: list[Path], target: Path) -> None:
     """Put encoded streams into the container."""
-    command = ["ffmpeg", "-v", "error", "-y", "-nostdin"]
+    command: list[str] = []
     for path in inputs:
         if wanted.late_s and path == inputs[-1]:
             command += ["-itsoffset", str(wanted.late_s)]
@@ -214,12 +235,15 @@ def _put(wanted: Format, inputs: list[Path], target: Path) -> None:
     for number in range(len(inputs)):
         command += ["-map", str(number)]
     command += ["-c", "copy", "-output_ts_offset", str(wanted.start_s), *wanted.container]
-    if not wanted.piped:
-        subprocess.run([*command, str(target)], check=True)
-        return
-    with target.open("wb") as file:
-        muxer = {".mkv": "matroska"}[target.suffix]
-        subprocess.run([*command, "-f", muxer, "pipe:1"], check=True, stdout=file)
+    if wanted.piped:
+        target.write_bytes(_ffmpeg(*command, "-f", "matroska", "pipe:1"))
+    else:
+        _ffmpeg(*command, str(target))
+
+
+def _ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
+    command = ["ffmpeg", "-v", "error", "-y", *arguments]
+    return subprocess.run(command, input=data, check=True, stdout=subprocess.PIPE).stdout
 
 
 def _duration_s(path: Path) -> float:

@@ -63,10 +63,12 @@ class Extraction:
         # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
         self._reading.check()
         await self._process.check_bounds()
+        tolerance_ms = self._limits.shortfall_tolerance_ms
         if await self._process.has_met_damage():
             self._warn_of_damage(samples)
+            tolerance_ms = self._limits.damage_tolerance_ms
         missing = self._span.samples - samples
-        padding = await self._judge_end(missing) if missing > 0 else 0
+        padding = await self._judge_end(missing, tolerance_ms) if missing > 0 else 0
         block = np.concatenate([block, np.zeros(padding, np.int16)])
         if len(block):
             yield block
@@ -93,13 +95,13 @@ class Extraction:
         self._waited_s += loop.time() - started_s
         return np.frombuffer(data, np.dtype("<i2")).astype(np.int16, copy=False)
 
-    async def _judge_end(self, missing: int) -> int:
+    async def _judge_end(self, missing: int, tolerance_ms: int) -> int:
         """Return how many samples of silence to add for `missing` ones, or raise."""
         exit_code = await self._process.exit_code()
         missing_ms = ms_of(missing)
         fields = {"exit_code": exit_code, "missing_ms": missing_ms}
         _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
-        if missing_ms <= self._limits.shortfall_tolerance_ms:
+        if missing_ms <= tolerance_ms:
             return 0 if self._to_end else missing
         raise FanscribeError(
             Reason.MEDIA_TRUNCATED,

@@ -42,6 +42,7 @@ class MediaLimits:
 
     # What comes out.
     shortfall_tolerance_ms: int = 100  # filled with silence at the end of a span; beyond: an error
+    damage_tolerance_ms: int = 1000  # the same, where something could not be decoded
 
     def fetched_bytes(self, size_bytes: int) -> int:
         """Bytes that one reading of a recording of `size_bytes` may fetch."""

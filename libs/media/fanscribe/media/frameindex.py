@@ -12,13 +12,16 @@ from contextlib import aclosing
 
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.frames import (
+    AGREEING_FRAMES,
     HEADER_BYTES,
     AdtsFormat,
     FrameFormat,
     InfoTag,
     MpegFormat,
+    agree,
     id3_bytes,
     info_tag,
+    next_frame,
 )
 from fanscribe.media.limits import KIB
 from fanscribe.media.reader import Reader
@@ -32,7 +35,6 @@ _HEAD_BYTES = 4 * KIB
 _PREROLL_FRAMES = 24
 # Enough to see whether frames agree.
 _DAMAGE_LOOK_BYTES = 36 * KIB
-_AGREEING_FRAMES = 4  # in a row: then it is no chance that bytes look like a frame
 
 
 class FrameIndex:
@@ -145,8 +147,8 @@ class FrameIndex:
         guess = self._first_offset + int(frame * mean)
         if guess <= self._first_offset:
             return 0, self._first_offset
-        data = await reader.read_all(guess, guess + int((2 + _AGREEING_FRAMES) * (mean + 1)))
-        at = next((at for at in range(int(mean) + 2) if _agree(self._format, data, at)), None)
+        data = await reader.read_all(guess, guess + int((2 + AGREEING_FRAMES) * (mean + 1)))
+        at = next((at for at in range(int(mean) + 2) if agree(self._format, data, at)), None)
         if at is None:
             return None
         number = (guess + at - self._first_offset) / mean
@@ -217,7 +219,7 @@ class FrameIndex:
                 judged = len(data) if is_last else len(data) - _DAMAGE_LOOK_BYTES
                 if judged <= at + 1:
                     return
-                self._position = base + _next_frame(self._format, data, at + 1, judged)
+                self._position = base + next_frame(self._format, data, at + 1, judged)
                 continue
             if self._damaged_from is not None:
                 self._count_lost()
@@ -237,21 +239,3 @@ class FrameIndex:
         lost = (self._position - self._damaged_from) / max(mean, HEADER_BYTES)
         self._frames += round(lost)
         self._damaged_from = None
-
-
-def _next_frame(frame_format: FrameFormat, data: bytes, at: int, end: int) -> int:
-    """Position in data[at:end] of the first of several frames in a row, or `end`."""
-    while (at := data.find(b"\xff", at, end)) >= 0:
-        if _agree(frame_format, data, at):
-            return at
-        at += 1
-    return end
-
-
-def _agree(frame_format: FrameFormat, data: bytes, at: int) -> bool:
-    for _ in range(_AGREEING_FRAMES):
-        length = frame_format.length(data, at) if at + HEADER_BYTES <= len(data) else 0
-        if not length:
-            return False
-        at += length
-    return True

@@ -26,6 +26,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or to the status
     ignore_range: bool = False  # answer 200 and the whole file
     content_range: str | None = None  # a false Content-Range
+    delay_s: float = 0.0  # before anything of the answer: the host is far away
     stall_head: bool = False  # neither an answer nor an end
     reset_after_bytes: int | None = None  # RST in the body
     end_after_bytes: int | None = None  # FIN in the body, before its Content-Length
@@ -186,6 +187,7 @@ class RangeServer:
             document.ranges.append((start, end))
         fault = _due(document, start)
         end = min(end, start + fault.answer_bytes)
+        await asyncio.sleep(fault.delay_s)
         if fault.stall_head:
             await self._released.wait()
         refusal = _refusal(request, document, fault)

@@ -12,8 +12,9 @@ from yarl import URL
 
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.policy import SourcePolicy, parse_networks
-from fanscribe.media.reader import PAGE_BYTES, PageCache, Reader, pin
+from fanscribe.media.reader import Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.range_server import Fault, RangeServer
 

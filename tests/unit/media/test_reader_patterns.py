@@ -10,7 +10,8 @@ from yarl import URL
 
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
-from fanscribe.media.reader import PAGE_BYTES, PageCache, Reader, pin
+from fanscribe.media.pages import PAGE_BYTES, PageCache
+from fanscribe.media.reader import Reader, pin
 from tests.support.range_server import Fault, RangeServer
 from tests.support.spans import LOOPBACK
 

@@ -17,9 +17,10 @@ from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import MediaLimits
+from fanscribe.media.pages import PageCache
 from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.probe import describe, packet_ends_us
-from fanscribe.media.reader import PageCache, Reader, pin, too_slow
+from fanscribe.media.reader import Reader, pin, too_slow
 from fanscribe.media.recording import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
@@ -141,6 +142,7 @@ class MediaAccess:
             anchor = await self._anchor(reader, recording, span)
         if not to_end:
             reader.aim_byte = _aim_byte(recording, span, anchor)
+            reader.reads_on = anchor is not None
         async with self._gateway.serving(reader, anchor) as reading:
             end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(

@@ -1,8 +1,6 @@
 """Range requests to media hosts: policy-checked, one attempt at a time, every answer verified."""
 
-import ipaddress
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +11,13 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.policy import SourcePolicy
+from fanscribe.media.resolver import CheckedResolver
 from fanscribe.media.source import ContentRange, Source, parse_content_range
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -68,30 +66,6 @@ class RangeAnswer:
     last_modified: str
     location: URL = field(repr=False)  # where it came from, redirects followed
     body: aiohttp.StreamReader
-
-
-class CheckedResolver(AbstractResolver):
-    """Resolves names and refuses those that lead anywhere the policy forbids.
-
-    The connection is made to the very addresses checked here, so a name cannot change its mind.
-    """
-
-    def __init__(self, policy: SourcePolicy, resolver: AbstractResolver | None) -> None:
-        self._policy = policy
-        self._resolver = resolver or ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Resolve `host`; raise MEDIA_URL_FORBIDDEN if any of its addresses is forbidden."""
-        results = await self._resolver.resolve(host, port, family)
-        for result in results:
-            self._policy.check_address(ipaddress.ip_address(result["host"]))
-        return results
-
-    async def close(self) -> None:
-        """Release what the resolver holds."""
-        await self._resolver.close()
 
 
 class RangeClient:

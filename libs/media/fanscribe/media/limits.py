@@ -34,6 +34,7 @@ class MediaLimits:
     # Fetching: blocks start small and grow with what is read in sequence.
     block_min_bytes: int = 64 * KIB
     block_max_bytes: int = 4 * MIB
+    ahead_from_bytes: int = 8 * MIB  # read in sequence: then the next block is fetched early
     block_growth: float = 0.125  # of what was read in sequence so far: bounds what is over-read
 
     # Container indexes, read again for every span, lie at the edges of a recording.

@@ -124,7 +124,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("adts.aac", AAC, 44_100, 1, byte_bound=SCANNED_BYTES),
     Format("vorbis.ogg", VORBIS, 44_100, 2),
     Format("opus.ogg", OPUS, 48_000, 1, exactness=Exactness.LAST_BITS),
-    Format("cues.webm", OPUS, 48_000, 1, exactness=Exactness.IN_TIME),
+    Format("cues.webm", OPUS, 48_000, 1, exactness=Exactness.LAST_BITS),
     Format(
         *("live.webm", OPUS, 48_000, 1, ("-live", "1")),
         exactness=Exactness.IN_TIME,

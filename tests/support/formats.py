@@ -153,8 +153,9 @@ FORMATS: Final[tuple[Format, ...]] = (
 BY_NAME: Final = {one.name: one for one in FORMATS}
 
 # Of the 10-hour rows, too long to be encoded: repeated.
-LONG: Final = tuple(
-    ["cbr.mp3", "vbr_without_xing.mp3", "index_last.m4a", "fragments_without_index.mp4"]
+LONG: Final = (
+    *("cbr.mp3", "vbr_without_xing.mp3"),
+    *("index_last.m4a", "fragments_without_index.mp4"),
 )
 
 # Where the voice is in six channels: in the centre, with a murmur around it.

@@ -5,10 +5,10 @@ STAMP := $(VENV)/.set-up
 PYTEST := $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format protos bench
+.PHONY: help setup demo test test-all lint format protos bench bench-media
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the fanscribe command; installs system packages that are missing
 
@@ -42,3 +42,7 @@ protos: setup ## Generate the Python modules of protos/ anew
 
 bench: setup ## Measure speed end to end
 	$(VENV)/bin/python -m benchmarks.end_to_end
+
+bench-media: setup ## Measure how recordings of every format are read
+	$(VENV)/bin/python -m benchmarks.media_overhead
+	$(VENV)/bin/python -m benchmarks.media

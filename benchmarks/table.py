@@ -43,7 +43,12 @@ def summaries(runs: Sequence[Run], compared_to: str) -> list[Summary]:
 
 def table(rows: Sequence[Summary]) -> str:
     """Render as a table in Markdown, aligned."""
-    cells = [_HEADINGS, *map(_cells, rows)]
+    return markdown(_HEADINGS, [_cells(row) for row in rows])
+
+
+def markdown(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Render a table in Markdown: the first column to the left, the others to the right."""
+    cells = [headings, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) + " |"

@@ -5,9 +5,11 @@ And whatever happens, nothing is left running.
 
 import asyncio
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.extraction import Extraction
-from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.limits import KIB, MIB, MediaLimits
 from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -31,6 +33,7 @@ LIMITS = MediaLimits(
     stall_timeout_s=0.5,
     cache_bytes=0,
 )
+RANDOM = random.Random(7)
 SPAN = Span(5 * SAMPLE_RATE + 7, 55 * SAMPLE_RATE)
 
 
@@ -79,6 +82,12 @@ async def consume(extraction: Extraction) -> np.ndarray[tuple[int], np.dtype[np.
         [Fault(status=503, times=3)],
         [Fault(status=429, headers={"Retry-After": "1"}, times=2)],
         [Fault(stall_after_bytes=10_000, times=2)],
+        [Fault(stall_head=True, times=2)],
+        [Fault(status=500, times=1), Fault(bytes_per_s=400_000, times=3)],
+        [
+            Fault(**{kind: RANDOM.randrange(0, 200_000)}, times=1)
+            for kind in RANDOM.choices(["reset_after_bytes", "end_after_bytes"], k=20)
+        ],
         [
             Fault(status=500, times=2),
             Fault(reset_after_bytes=5, times=3),
@@ -106,7 +115,15 @@ async def test_passing_faults_do_not_show(
         (Fault(status=404), Reason.MEDIA_NOT_FOUND),
         (Fault(status=403), Reason.MEDIA_ACCESS_DENIED),
         (Fault(status=412), Reason.MEDIA_CHANGED),
+        (Fault(stall_head=True), Reason.MEDIA_HOST_UNAVAILABLE),
+        (Fault(status=429, headers={"Retry-After": "0"}), Reason.MEDIA_HOST_UNAVAILABLE),
+        (Fault(end_after_bytes=0), Reason.MEDIA_HOST_UNAVAILABLE),
         (Fault(ignore_range=True), Reason.MEDIA_RANGE_UNSUPPORTED),
+        (Fault(content_range="bytes 0-9/10"), Reason.MEDIA_CHANGED),
+        (Fault(content_range="bytes 7-8/*"), Reason.MEDIA_RANGE_UNSUPPORTED),
+        (Fault(content_range="none"), Reason.MEDIA_RANGE_UNSUPPORTED),
+        (Fault(redirect="http://10.0.0.1/a"), Reason.MEDIA_URL_FORBIDDEN),
+        (Fault(redirect="file:///etc/passwd"), Reason.MEDIA_URL_INVALID),
     ],
     ids=lambda value: str(value) if isinstance(value, Reason) else None,
 )
@@ -122,11 +139,20 @@ async def test_lasting_faults_end_the_reading_with_their_reason(
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    "validators",
+    [
+        {},
+        {"last_modified": None},
+        {"etag": None},
+        {"etag": 'W/"1"', "last_modified": None},
+    ],
+)
 async def test_a_recording_replaced_midway_is_never_spliced(
-    server: RangeServer, access: MediaAccess, flac: Path
+    server: RangeServer, access: MediaAccess, flac: Path, validators: dict[str, str | None]
 ) -> None:
     content = server.document(flac.name).piece(0, 10**9)
-    recording = await access.probe(server.add("a", content))
+    recording = await access.probe(server.add("a", content, **validators))
     async with access.extract(recording, SPAN) as extraction:
         blocks = aiter(extraction)
         await anext(blocks)
@@ -135,6 +161,23 @@ async def test_a_recording_replaced_midway_is_never_spliced(
             async for _ in blocks:
                 pass
     assert refused.value.reason is Reason.MEDIA_CHANGED
+
+
+@pytest.mark.parametrize("change", [lambda old: old[:-1] + b"x", lambda old: old[: len(old) // 2]])
+async def test_a_recording_replaced_after_its_head_was_kept_is_never_spliced(
+    server: RangeServer, flac: Path, change: Callable[[bytes], bytes]
+) -> None:
+    content = server.document(flac.name).piece(0, 10**9)
+    limits = replace(LIMITS, cache_bytes=64 * MIB, cache_edge_bytes=256 * KIB)
+    async with MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.add("a", content))
+        server.replace("a", change(content))
+        async with access.extract(recording, SPAN) as extraction:
+            with pytest.raises(FanscribeError) as refused:
+                await consume(extraction)
+        assert refused.value.reason is Reason.MEDIA_CHANGED
+        # The new one is another recording, of which nothing was kept.
+        assert (await access.probe(server.url("a"))).source != recording.source
 
 
 async def test_a_drip_ends_at_the_deadline(server: RangeServer, flac: Path) -> None:

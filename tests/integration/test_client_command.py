@@ -320,3 +320,28 @@ async def test_help_tells_the_exit_codes() -> None:
     ended = await run("transcribe", "--help")
     assert ended.status == 0
     assert "130  cancelled by Ctrl-C" in ended.stdout
+
+
+async def test_headers_and_the_audio_stream_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "headers.txt"
+    file.write_text("Authorization: Bearer a\n")
+    async with fake_orchestrator(*WHOLE_JOB) as server:
+        common = ("transcribe", URL, "--server", server.address)
+        arguments = ("--header", f"@{file}", "--header", "X-Key: b", "--audio-stream", "2")
+        assert (await run(*common, *arguments)).status == 0
+        environment = {"FANSCRIBE_MEDIA_HEADERS": "Cookie: c=d"}
+        assert (await run(*common, "--audio-language", "de", **environment)).status == 0
+    by_arguments, by_environment = server.requests
+    assert by_arguments.media_headers == {"Authorization": "Bearer a", "X-Key": "b"}
+    assert by_arguments.options.audio_stream == 2
+    assert by_environment.media_headers == {"Cookie": "c=d"}
+    assert by_environment.options.audio_language == "de"
+    assert not by_environment.options.HasField("audio_stream")
+
+
+async def test_headers_are_not_for_local_files(tmp_path: Path) -> None:
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(b"RIFF")
+    ended = await run("transcribe", str(recording), "--header", "X-Key: s3cr3t")
+    assert ended.status == 2
+    assert "s3cr3t" not in ended.stderr

@@ -1,5 +1,8 @@
 """What is refused at a URL, and for what reason."""
 
+import io
+import random
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -102,15 +105,30 @@ async def test_private_addresses_are_refused_by_name_and_by_number(
     assert server.document("clip").requests == 0
 
 
+ZIP_FILE = io.BytesIO()
+with zipfile.ZipFile(ZIP_FILE, "w") as archive:
+    archive.write(CLIP, "clip.wav")
+ZIP = ZIP_FILE.getvalue()
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n%s\n#EXT-X-ENDLIST\n"
 DASH = (
     b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>%s</BaseURL></MPD>'
 )
 CONCAT = b"ffconcat version 1.0\nfile '%s'\n"
+SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=%s\r\nc=IN IP4 127.0.0.1\r\nm=audio 5004 RTP/AVP 0\r\n"
+SMOOTH = b'<SmoothStreamingMedia MajorVersion="2"><StreamIndex Url="%s"/></SmoothStreamingMedia>'
 
 
 @pytest.mark.parametrize(
-    "text", [PLAYLIST, DASH, CONCAT, PLAYLIST.replace(b"#EXTM3U", b"#EXTM3U\0")]
+    "text",
+    [
+        *(PLAYLIST, DASH, CONCAT, SDP, SMOOTH, b"%s\n"),
+        # Not text, in the hope of getting past whoever looks for that.
+        PLAYLIST.replace(b"#EXTM3U", b"#EXTM3U\0"),
+        PLAYLIST + bytes(2000),
+        CONCAT.replace(b"1.0", b"1.0\0"),
+        b"ID3\x04\0\0\0\0\0\0" + PLAYLIST,
+        b"\0\1" + SDP,
+    ],
 )
 async def test_playlists_are_refused_and_never_followed(
     server: RangeServer, access: MediaAccess, text: bytes
@@ -130,11 +148,34 @@ async def test_playlists_are_refused_and_never_followed(
         "Übung macht den Meister. ".encode() * 500,
         bytes(100_000),
         bytes(range(256)) * 400,
+        ZIP,
+        *(random.Random(seed).randbytes(200_000) for seed in range(8)),
         b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(5000),
     ],
 )
 async def test_what_is_not_media(server: RangeServer, access: MediaAccess, content: bytes) -> None:
     assert (await refusal(access, server.add("a.mp3", content))).reason is Reason.MEDIA_UNREADABLE
+
+
+INNER = ["file:///etc/passwd", "concat:/etc/passwd|/etc/hosts", "/etc/passwd", "tcp://127.0.0.1:%d"]
+
+
+@pytest.mark.parametrize("inner", INNER)
+@pytest.mark.parametrize("text", [PLAYLIST, DASH, CONCAT])
+async def test_playlists_of_other_things_are_refused(
+    server: RangeServer, access: MediaAccess, text: bytes, inner: str
+) -> None:
+    url = server.add("list.m3u8", text.replace(b"%s", inner.encode()))
+    assert (await refusal(access, url)).reason is Reason.MEDIA_UNREADABLE
+    assert server.document("list.m3u8").requests <= 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "concat:a|b", "/etc/passwd", "data:audio/wav;base64,AA", "rtp://a/"],
+)
+async def test_only_web_addresses_are_taken(access: MediaAccess, url: str) -> None:
+    assert (await refusal(access, url)).reason is Reason.MEDIA_URL_INVALID
 
 
 async def test_a_picture_without_sound(

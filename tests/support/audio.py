@@ -3,6 +3,7 @@
 import csv
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -105,9 +106,9 @@ def encode(source: Path, target: Path, *options: str) -> Path:
     return target
 
 
-def repeated(source: Path, target: Path, duration_s: float) -> Path:
+def repeated(source: Path, target: Path, duration_s: float, *options: str) -> Path:
     """Repeat an encoded recording without decoding it: ten hours within seconds."""
-    loop = ["-stream_loop", "-1", "-i", str(source), "-t", str(duration_s), "-c", "copy"]
+    loop = ["-stream_loop", "-1", "-i", str(source), "-t", str(duration_s), "-c", "copy", *options]
     _run(["ffmpeg", "-v", "error", "-y", "-nostdin", *loop, str(target)])
     return target
 
@@ -125,15 +126,36 @@ def silence(target: Path, duration_s: float) -> Path:
     return target
 
 
-def decode(path: Path, stream_index: int = 0) -> NDArray[np.int16]:
-    """Decode a whole file from its start to 16 kHz mono: the truth that spans are held against."""
+def decode(path: Path, stream_index: int = 0, *, late: bool = False) -> NDArray[np.int16]:
+    """Decode a whole file from its start to 16 kHz mono: the truth that spans are held against.
+
+    Audio that starts `late` has silence before it, from the start of the file's other streams.
+    """
+    return np.frombuffer(_run(_decoding(path, stream_index, late=late)), "<i2")
+
+
+def decode_parts(path: Path, parts: Sequence[tuple[int, int]]) -> list[NDArray[np.int16]]:
+    """Decode a whole file, of any length, and keep the samples [start, end) of ascending parts."""
+    kept = []
+    position = 0
+    with subprocess.Popen(_decoding(path, 0, late=False), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for start, end in parts:
+            while skipped := process.stdout.read(2 * min(start - position, SAMPLE_RATE * 600)):
+                position += len(skipped) // 2
+            kept.append(np.frombuffer(process.stdout.read(2 * (end - start)), "<i2"))
+            position = end
+        process.kill()
+    return kept
+
+
+def _decoding(path: Path, stream_index: int, *, late: bool) -> list[str]:
     filters = (
-        f"asetpts=PTS-STARTPTS,aresample={SAMPLE_RATE}:async=1:first_pts=0,"
-        "aformat=sample_fmts=s16:channel_layouts=mono"
+        f"{'' if late else 'asetpts=PTS-STARTPTS,'}aresample={SAMPLE_RATE}:async=1:first_pts=0:"
+        "center_mix_level=1.8:surround_mix_level=0.5,aformat=sample_fmts=s16:channel_layouts=mono"
     )
     source = ["-nostdin", "-i", str(path), "-map", f"0:{stream_index}", "-af", filters]
-    data = _run(["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"])
-    return np.frombuffer(data, "<i2")
+    return ["ffmpeg", "-v", "error", *source, "-f", "s16le", "pipe:1"]
 
 
 def _run(command: list[str], stdin: bytes = b"") -> bytes:

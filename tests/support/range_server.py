@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -25,11 +26,14 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or to the status
     ignore_range: bool = False  # answer 200 and the whole file
     content_range: str | None = None  # a false Content-Range
+    delay_s: float = 0.0  # before anything of the answer: the host is far away
+    stall_head: bool = False  # neither an answer nor an end
     reset_after_bytes: int | None = None  # RST in the body
     end_after_bytes: int | None = None  # FIN in the body, before its Content-Length
     stall_after_bytes: int | None = None  # neither bytes nor an end
     bytes_per_s: int | None = None  # a slow drip
     redirect: str | None = None  # 302 to this URL
+    answer_bytes: int = 1_000_000_000_000  # at most so many of those asked for, and says so
     times: int = 1_000_000_000
     first_byte_from: int = 0  # waits for a range that starts here or later
 
@@ -61,11 +65,25 @@ class Document:
 
 
 class RangeServer:
-    """Serves documents at http://127.0.0.1:port/name. An async context manager."""
+    """Serves documents at http://127.0.0.1:port/name. An async context manager.
 
-    def __init__(self, folder: Path | None = None, host: str = "127.0.0.1") -> None:
+    With `tls` at https://. A request for which `guard` returns a status is answered by that alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        host: str = "127.0.0.1",
+        *,
+        tls: ssl.SSLContext | None = None,
+        guard: Callable[[web.Request], int | None] = lambda _: None,
+    ) -> None:
         self._folder = folder
         self._host = host
+        self._tls = tls
+        self._guard = guard
+        self.connections: set[object] = set()
+        """The connections that requests came by, those that ended included."""
         self._documents: dict[str, Document] = {}
         self._stack = AsyncExitStack()
         self._released = asyncio.Event()
@@ -73,12 +91,12 @@ class RangeServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_get("/{name:.+}", self._answer)
+        app.router.add_route("*", "/{name:.+}", self._answer)
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, 0)
+        site = web.TCPSite(runner, self._host, 0, ssl_context=self._tls)
         await site.start()
         self._runner = runner
         self._port = runner.addresses[0][1]
@@ -118,7 +136,8 @@ class RangeServer:
 
     def url(self, name: str) -> str:
         """Return the URL of a document."""
-        return f"http://{self._host}:{self._port}/{name}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{self._host}:{self._port}/{name}"
 
     def document(self, name: str) -> Document:
         """Return what is served at /name, with its counters."""
@@ -141,6 +160,10 @@ class RangeServer:
         return sum(document.open_requests for document in self._documents.values())
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.connections.add(request.protocol)
+        status = self._guard(request)
+        if status is not None:
+            return web.Response(status=status)
         try:
             document = self.document(request.match_info["name"])
         except KeyError:
@@ -163,12 +186,13 @@ class RangeServer:
         if match:
             document.ranges.append((start, end))
         fault = _due(document, start)
-        if fault.redirect is not None:
-            return web.Response(status=302, headers={"Location": fault.redirect})
-        if fault.status is not None:
-            return web.Response(status=fault.status, headers=fault.headers)
-        if not _matches(request, document):
-            return web.Response(status=412)
+        end = min(end, start + fault.answer_bytes)
+        await asyncio.sleep(fault.delay_s)
+        if fault.stall_head:
+            await self._released.wait()
+        refusal = _refusal(request, document, fault)
+        if refusal is not None:
+            return refusal
         headers = {"Content-Type": document.content_type, "Accept-Ranges": "bytes"}
         if document.etag is not None:
             headers["ETag"] = document.etag
@@ -238,6 +262,14 @@ def _due(document: Document, start: int) -> Fault:
     if fault.times == 0:
         document.faults.pop(0)
     return fault
+
+
+def _refusal(request: web.Request, document: Document, fault: Fault) -> web.Response | None:
+    if fault.redirect is not None:
+        return web.Response(status=302, headers={"Location": fault.redirect})
+    if fault.status is not None:
+        return web.Response(status=fault.status, headers=fault.headers)
+    return None if _matches(request, document) else web.Response(status=412)
 
 
 def _matches(request: web.Request, document: Document) -> bool:

@@ -1,7 +1,7 @@
 """The Python client: one call, a stream of events."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,8 @@ from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.errors import Reason
 from fanscribe.v1 import transcriber_pb2 as pb
 from fanscribe.v1.transcriber_pb2_grpc import TranscriberStub
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Client:
@@ -50,17 +52,25 @@ class Client:
             await channel.close()
 
     async def transcribe(
-        self, media_url: str, options: Options | None = None, *, timeout_s: float | None = None
+        self,
+        media_url: str,
+        options: Options | None = None,
+        *,
+        media_headers: Mapping[str, str] = _NO_HEADERS,
+        timeout_s: float | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Transcribe the recording at `media_url`: a Plan, then Progress and Segments, Completed.
 
-        Leaving the iteration early cancels the job. `timeout_s` is for all of it, in seconds.
-        Raises TranscriptionError.
+        `media_headers` are sent to the media host with every request, such as {"Authorization":
+        "Bearer …"}. Leaving the iteration early cancels the job. `timeout_s` is for all of it, in
+        seconds. Raises TranscriptionError.
         """
         if self._channel is None:
             raise RuntimeError("a Client is used inside `async with`")
         request = pb.TranscribeRequest(
-            media_url=media_url, options=(options or Options()).to_message()
+            media_url=media_url,
+            options=(options or Options()).to_message(),
+            media_headers=media_headers,
         )
         call = TranscriberStub(self._channel).Transcribe(request, timeout=timeout_s)
         completed = False
@@ -85,16 +95,24 @@ class Client:
             raise _broken("the server ended the call without completing the job")
 
     async def transcript(
-        self, media_url: str, options: Options | None = None, *, timeout_s: float | None = None
+        self,
+        media_url: str,
+        options: Options | None = None,
+        *,
+        media_headers: Mapping[str, str] = _NO_HEADERS,
+        timeout_s: float | None = None,
     ) -> Transcript:
         """Transcribe the recording at `media_url` and return all of it at the end.
 
-        `timeout_s` is in seconds. Raises TranscriptionError.
+        Takes and raises what `transcribe` does.
         """
         plan: Plan | None = None
         completed: Completed | None = None
         segments: list[Segment] = []
-        async with aclosing(self.transcribe(media_url, options, timeout_s=timeout_s)) as events:
+        stream = self.transcribe(
+            media_url, options, media_headers=media_headers, timeout_s=timeout_s
+        )
+        async with aclosing(stream) as events:
             async for event in events:
                 match event:
                     case Plan():

@@ -37,6 +37,10 @@ class Options:
     """Also return the time of every word."""
     initial_prompt: str = ""
     """Words to expect (names, spelling, style), at most 1000 characters."""
+    audio_stream: int | None = None
+    """Which of the recording's audio streams, from 0; None: the container's default one."""
+    audio_language: str = ""
+    """Instead: the audio stream that the container says is in this language, a BCP 47 tag."""
 
     def to_message(self) -> pb.TranscribeOptions:
         """Write as the protocol's message."""
@@ -47,6 +51,8 @@ class Options:
             task=_TASKS[self.task],
             word_timestamps=self.word_timestamps,
             initial_prompt=self.initial_prompt,
+            audio_stream=self.audio_stream,
+            audio_language=self.audio_language,
         )
 
     @classmethod
@@ -60,4 +66,6 @@ class Options:
             task=Task.TRANSLATE if message.task == pb.TASK_TRANSLATE else Task.TRANSCRIBE,
             word_timestamps=message.word_timestamps,
             initial_prompt=message.initial_prompt,
+            audio_stream=message.audio_stream if message.HasField("audio_stream") else None,
+            audio_language=message.audio_language,
         )

@@ -9,11 +9,14 @@ from fanscribe.client.exits import Exit, exit_table
 from fanscribe.client.failures import told_failures
 from fanscribe.client.file_server import is_loopback
 from fanscribe.client.formats import FORMATS, Format
+from fanscribe.client.headers import HEADERS_VARIABLE, read_headers
 from fanscribe.client.interrupts import run_until_interrupted
 from fanscribe.client.options import Options, Task
 from fanscribe.client.output import FileOutput, Output
 from fanscribe.client.reporters import Reporter, reporter_for_stderr
 from fanscribe.client.transcription import Job, transcribe
+
+_URL_SCHEMES = ("http://", "https://")
 
 _HELP = f"""Transcribe MEDIA: the http(s) URL of a recording, or a local file.
 
@@ -50,6 +53,25 @@ Exit codes:
 )
 @click.option("--word-timestamps", is_flag=True, help="Also find the time of every word.")
 @click.option("--initial-prompt", default="", help="Words to expect: names, spelling, style.")
+@click.option(
+    "--audio-stream",
+    type=click.IntRange(min=0),
+    help="Audio stream to transcribe, from 0. Default: what the container calls its default.",
+)
+@click.option(
+    "--audio-language",
+    default="",
+    metavar="TAG",
+    help="Instead: the audio stream that the container says is in this language.",
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Request header for the media host, repeatable; @FILE reads lines of them from a file. "
+    f"Without any, the lines of {HEADERS_VARIABLE} are.",
+)
 @click.option(
     "--model", default="tiny.en", show_default=True, help="Whisper model of the local stack."
 )
@@ -90,6 +112,9 @@ def transcribe_command(
     micro_chunk_size_sec: int | None,
     word_timestamps: bool,
     initial_prompt: str,
+    audio_stream: int | None,
+    audio_language: str,
+    headers: tuple[str, ...],
     model: str,
     splitters: int,
     form: str | None,
@@ -110,7 +135,10 @@ def transcribe_command(
             task=Task(task),
             word_timestamps=word_timestamps,
             initial_prompt=initial_prompt,
+            audio_stream=audio_stream,
+            audio_language=audio_language,
         ),
+        headers=_headers(media, headers),
         timeout_s=timeout,
     )
     with reporter_for_stderr() as reporter, told_failures():
@@ -136,8 +164,19 @@ def _check_server(context: click.Context, server: str | None) -> None:
             )
 
 
+def _headers(media: str, given: tuple[str, ...]) -> dict[str, str]:
+    if not media.lower().startswith(_URL_SCHEMES):
+        if given:
+            raise click.UsageError("--header is for recordings at a URL, not for local files")
+        return {}
+    try:
+        return read_headers(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--header") from error
+
+
 def _media(media: str, server: str | None) -> str | Path:
-    if media.lower().startswith(("http://", "https://")):
+    if media.lower().startswith(_URL_SCHEMES):
         return media
     path = Path(media)
     if not path.is_file():

@@ -1,9 +1,9 @@
 """What `fanscribe transcribe` does, once its arguments are read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Job:
     model: str
     splitters: int
     options: Options
+    headers: Mapping[str, str] = field(repr=False)
+    """For the media host."""
     timeout_s: float | None
 
 
@@ -53,7 +55,9 @@ async def _transcribe_at(target: str, job: Job, output: Output, reporter: Report
     async with AsyncExitStack() as exits:
         url = await exits.enter_async_context(_url_of(job.media))
         client = await exits.enter_async_context(Client(target))
-        events = client.transcribe(url, job.options, timeout_s=job.timeout_s)
+        events = client.transcribe(
+            url, job.options, media_headers=job.headers, timeout_s=job.timeout_s
+        )
         await exits.enter_async_context(aclosing(events))
         async for event in events:
             match event:

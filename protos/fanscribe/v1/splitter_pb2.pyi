@@ -156,6 +156,26 @@ class Media(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     URL_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
@@ -163,12 +183,16 @@ class Media(_message.Message):
     CONTAINER_FIELD_NUMBER: _builtins.int
     STREAM_INDEX_FIELD_NUMBER: _builtins.int
     START_TIME_US_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    DURATION_SAMPLES_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Absolute URL, as the caller gave it."""
     size_bytes: _builtins.int
     """Size of the recording, in bytes."""
     etag: _builtins.str
-    """Strong ETag of the recording, quotes included; empty if the server gave none."""
+    """ETag of the recording as the server wrote it, W/ included where it is a weak one; empty if the
+    server gave none.
+    """
     last_modified: _builtins.str
     """Last-Modified of the recording, as the server wrote it; empty if the server gave none."""
     container: _builtins.str
@@ -177,6 +201,12 @@ class Media(_message.Message):
     """Index of the audio stream among all streams of the container."""
     start_time_us: _builtins.int
     """Time stamp of the timeline's sample 0 in the container, in microseconds."""
+    duration_samples: _builtins.int
+    """Length of the recording in samples, as far as it is known: for guesses of where things are."""
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Request headers for the media host, as the caller gave them. Never logged."""
+
     def __init__(
         self,
         *,
@@ -187,14 +217,62 @@ class Media(_message.Message):
         container: _builtins.str = ...,
         stream_index: _builtins.int = ...,
         start_time_us: _builtins.int = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        duration_samples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "etag", b"etag", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "duration_samples", b"duration_samples", "etag", b"etag", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Media: _TypeAlias = Media  # noqa: Y015
+
+@_typing.final
+class Anchor(_message.Message):
+    """Where decoding of a chunk may begin, found while it was planned: nobody has to search again. The
+    view that is decoded is the recording's first bytes, the filler, and all from start_byte on.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_BYTE_FIELD_NUMBER: _builtins.int
+    HEADER_BYTES_FIELD_NUMBER: _builtins.int
+    FILLER_FIELD_NUMBER: _builtins.int
+    OFFSET_US_FIELD_NUMBER: _builtins.int
+    END_US_FIELD_NUMBER: _builtins.int
+    start_byte: _builtins.int
+    """First byte that is needed, beside the header, counted from the recording's start."""
+    header_bytes: _builtins.int
+    """Length of the header: how many of the recording's first bytes are needed too."""
+    filler: _builtins.bytes
+    """The head, some bytes long, of a container element as long as what is left out, which demuxers
+    skip, so that all else keeps its place. Empty: what is left out is missing from the view.
+    """
+    offset_us: _builtins.int
+    """What to add to time stamps in the view to have those in the recording, in microseconds."""
+    end_us: _builtins.int
+    """Time stamp in the recording at which its audio ends and padding begins, in microseconds; not
+    set: nothing is cut off.
+    """
+    def __init__(
+        self,
+        *,
+        start_byte: _builtins.int = ...,
+        header_bytes: _builtins.int = ...,
+        filler: _builtins.bytes = ...,
+        offset_us: _builtins.int = ...,
+        end_us: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_us", b"_end_us", "end_us", b"end_us"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_us", b"_end_us", "end_us", b"end_us", "filler", b"filler", "header_bytes", b"header_bytes", "offset_us", b"offset_us", "start_byte", b"start_byte"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end_us: _TypeAlias = _typing.Literal["end_us"]  # noqa: Y015
+    _WhichOneofArgType__end_us: _TypeAlias = _typing.Literal["_end_us", b"_end_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_us) -> _WhichOneofReturnType__end_us | None: ...
+
+Global___Anchor: _TypeAlias = Anchor  # noqa: Y015
 
 @_typing.final
 class ChunkAssignment(_message.Message):
@@ -228,6 +306,7 @@ class ChunkAssignment(_message.Message):
     TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     RECEIVED_START_SAMPLES_FIELD_NUMBER: _builtins.int
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
+    ANCHOR_FIELD_NUMBER: _builtins.int
     to_end: _builtins.bool
     """The last chunk: read on to the end of the recording, whatever span.end_sample says."""
     timeout_ms: _builtins.int
@@ -256,6 +335,10 @@ class ChunkAssignment(_message.Message):
     def trace_context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """W3C trace context ("traceparent" and "tracestate"), if tracing is on."""
 
+    @_builtins.property
+    def anchor(self) -> Global___Anchor:
+        """Where decoding of the span may begin; not set: the container's own index tells."""
+
     def __init__(
         self,
         *,
@@ -267,10 +350,11 @@ class ChunkAssignment(_message.Message):
         timeout_ms: _builtins.int = ...,
         received_start_samples: _abc.Iterable[_builtins.int] | None = ...,
         trace_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        anchor: Global___Anchor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,33 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61nscribe/v1/transcriber.proto\x12\x0c\x66\x61nscribe.v1\"X\n\x11TranscribeRequest\x12\x11\n\tmedia_url\x18\x01 \x01(\t\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\"\xf0\x01\n\x11TranscribeOptions\x12!\n\x14macro_chunk_size_sec\x18\x01 \x01(\rH\x00\x88\x01\x01\x12!\n\x14micro_chunk_size_sec\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x10\n\x08language\x18\x03 \x01(\t\x12 \n\x04task\x18\x04 \x01(\x0e\x32\x12.fanscribe.v1.Task\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x16\n\x0einitial_prompt\x18\x06 \x01(\tB\x17\n\x15_macro_chunk_size_secB\x17\n\x15_micro_chunk_size_sec\"\xc2\x01\n\x0fTranscribeEvent\x12\"\n\x04plan\x18\x01 \x01(\x0b\x32\x12.fanscribe.v1.PlanH\x00\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.fanscribe.v1.ProgressH\x00\x12(\n\x07segment\x18\x03 \x01(\x0b\x32\x15.fanscribe.v1.SegmentH\x00\x12,\n\tcompleted\x18\x04 \x01(\x0b\x32\x17.fanscribe.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xa9\x01\n\x04Plan\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x04\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cmacro_chunks\x18\x04 \x01(\r\x12\x11\n\tcontainer\x18\x05 \x01(\t\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x30\n\x07options\x18\x07 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\"\x93\x01\n\x08Progress\x12\x0f\n\x07\x64one_ms\x18\x01 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x04\x12\x12\n\nelapsed_ms\x18\x03 \x01(\x04\x12\x19\n\x11macro_chunks_done\x18\x04 \x01(\r\x12\x1c\n\x14macro_chunks_running\x18\x05 \x01(\r\x12\x14\n\x0cmacro_chunks\x18\x06 \x01(\r\"\xc5\x01\n\x07Segment\x12\r\n\x05index\x18\x01 \x01(\r\x12\x10\n\x08start_ms\x18\x02 \x01(\x04\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x04\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x13\n\x0b\x61vg_logprob\x18\x06 \x01(\x02\x12\x16\n\x0eno_speech_prob\x18\x07 \x01(\x02\x12\x19\n\x11\x63ompression_ratio\x18\x08 \x01(\x02\x12!\n\x05words\x18\t \x03(\x0b\x32\x12.fanscribe.v1.Word\"K\n\x04Word\x12\x10\n\x08start_ms\x18\x01 \x01(\x04\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\x83\x02\n\tCompleted\x12\x19\n\x11input_duration_ms\x18\x01 \x01(\x04\x12\x1e\n\x16processing_duration_ms\x18\x02 \x01(\x04\x12\x10\n\x08speed_up\x18\x03 \x01(\x01\x12\x15\n\rbytes_fetched\x18\x04 \x01(\x04\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x10\n\x08segments\x18\x06 \x01(\r\x12\x14\n\x0cmacro_chunks\x18\x07 \x01(\r\x12\x1c\n\x14macro_chunk_attempts\x18\x08 \x01(\r\x12(\n\x08\x63overage\x18\t \x01(\x0b\x32\x16.fanscribe.v1.Coverage\x12\x10\n\x08warnings\x18\n \x03(\t\"h\n\x08\x43overage\x12\x16\n\x0etranscribed_ms\x18\x01 \x01(\x04\x12\x11\n\tsilent_ms\x18\x02 \x01(\x04\x12\x11\n\tspeech_ms\x18\x03 \x01(\x04\x12\x1e\n\x16speech_without_text_ms\x18\x04 \x01(\x04*E\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_TRANSCRIBE\x10\x01\x12\x12\n\x0eTASK_TRANSLATE\x10\x02\x32]\n\x0bTranscriber\x12N\n\nTranscribe\x12\x1f.fanscribe.v1.TranscribeRequest\x1a\x1d.fanscribe.v1.TranscribeEvent0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61nscribe/v1/transcriber.proto\x12\x0c\x66\x61nscribe.v1\"\xd7\x01\n\x11TranscribeRequest\x12\x11\n\tmedia_url\x18\x01 \x01(\t\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\x12H\n\rmedia_headers\x18\x03 \x03(\x0b\x32\x31.fanscribe.v1.TranscribeRequest.MediaHeadersEntry\x1a\x33\n\x11MediaHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb4\x02\n\x11TranscribeOptions\x12!\n\x14macro_chunk_size_sec\x18\x01 \x01(\rH\x00\x88\x01\x01\x12!\n\x14micro_chunk_size_sec\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x10\n\x08language\x18\x03 \x01(\t\x12 \n\x04task\x18\x04 \x01(\x0e\x32\x12.fanscribe.v1.Task\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x16\n\x0einitial_prompt\x18\x06 \x01(\t\x12\x19\n\x0c\x61udio_stream\x18\x07 \x01(\rH\x02\x88\x01\x01\x12\x16\n\x0e\x61udio_language\x18\x08 \x01(\tB\x17\n\x15_macro_chunk_size_secB\x17\n\x15_micro_chunk_size_secB\x0f\n\r_audio_stream\"\xc2\x01\n\x0fTranscribeEvent\x12\"\n\x04plan\x18\x01 \x01(\x0b\x32\x12.fanscribe.v1.PlanH\x00\x12*\n\x08progress\x18\x02 \x01(\x0b\x32\x16.fanscribe.v1.ProgressH\x00\x12(\n\x07segment\x18\x03 \x01(\x0b\x32\x15.fanscribe.v1.SegmentH\x00\x12,\n\tcompleted\x18\x04 \x01(\x0b\x32\x17.fanscribe.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xa9\x01\n\x04Plan\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x04\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cmacro_chunks\x18\x04 \x01(\r\x12\x11\n\tcontainer\x18\x05 \x01(\t\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x30\n\x07options\x18\x07 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\"\x93\x01\n\x08Progress\x12\x0f\n\x07\x64one_ms\x18\x01 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x04\x12\x12\n\nelapsed_ms\x18\x03 \x01(\x04\x12\x19\n\x11macro_chunks_done\x18\x04 \x01(\r\x12\x1c\n\x14macro_chunks_running\x18\x05 \x01(\r\x12\x14\n\x0cmacro_chunks\x18\x06 \x01(\r\"\xc5\x01\n\x07Segment\x12\r\n\x05index\x18\x01 \x01(\r\x12\x10\n\x08start_ms\x18\x02 \x01(\x04\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x04\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x13\n\x0b\x61vg_logprob\x18\x06 \x01(\x02\x12\x16\n\x0eno_speech_prob\x18\x07 \x01(\x02\x12\x19\n\x11\x63ompression_ratio\x18\x08 \x01(\x02\x12!\n\x05words\x18\t \x03(\x0b\x32\x12.fanscribe.v1.Word\"K\n\x04Word\x12\x10\n\x08start_ms\x18\x01 \x01(\x04\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\x83\x02\n\tCompleted\x12\x19\n\x11input_duration_ms\x18\x01 \x01(\x04\x12\x1e\n\x16processing_duration_ms\x18\x02 \x01(\x04\x12\x10\n\x08speed_up\x18\x03 \x01(\x01\x12\x15\n\rbytes_fetched\x18\x04 \x01(\x04\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x10\n\x08segments\x18\x06 \x01(\r\x12\x14\n\x0cmacro_chunks\x18\x07 \x01(\r\x12\x1c\n\x14macro_chunk_attempts\x18\x08 \x01(\r\x12(\n\x08\x63overage\x18\t \x01(\x0b\x32\x16.fanscribe.v1.Coverage\x12\x10\n\x08warnings\x18\n \x03(\t\"h\n\x08\x43overage\x12\x16\n\x0etranscribed_ms\x18\x01 \x01(\x04\x12\x11\n\tsilent_ms\x18\x02 \x01(\x04\x12\x11\n\tspeech_ms\x18\x03 \x01(\x04\x12\x1e\n\x16speech_without_text_ms\x18\x04 \x01(\x04*E\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_TRANSCRIBE\x10\x01\x12\x12\n\x0eTASK_TRANSLATE\x10\x02\x32]\n\x0bTranscriber\x12N\n\nTranscribe\x12\x1f.fanscribe.v1.TranscribeRequest\x1a\x1d.fanscribe.v1.TranscribeEvent0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fanscribe.v1.transcriber_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASK']._serialized_start=1545
-  _globals['_TASK']._serialized_end=1614
-  _globals['_TRANSCRIBEREQUEST']._serialized_start=48
-  _globals['_TRANSCRIBEREQUEST']._serialized_end=136
-  _globals['_TRANSCRIBEOPTIONS']._serialized_start=139
-  _globals['_TRANSCRIBEOPTIONS']._serialized_end=379
-  _globals['_TRANSCRIBEEVENT']._serialized_start=382
-  _globals['_TRANSCRIBEEVENT']._serialized_end=576
-  _globals['_PLAN']._serialized_start=579
-  _globals['_PLAN']._serialized_end=748
-  _globals['_PROGRESS']._serialized_start=751
-  _globals['_PROGRESS']._serialized_end=898
-  _globals['_SEGMENT']._serialized_start=901
-  _globals['_SEGMENT']._serialized_end=1098
-  _globals['_WORD']._serialized_start=1100
-  _globals['_WORD']._serialized_end=1175
-  _globals['_COMPLETED']._serialized_start=1178
-  _globals['_COMPLETED']._serialized_end=1437
-  _globals['_COVERAGE']._serialized_start=1439
-  _globals['_COVERAGE']._serialized_end=1543
-  _globals['_TRANSCRIBER']._serialized_start=1616
-  _globals['_TRANSCRIBER']._serialized_end=1709
+  _globals['_TRANSCRIBEREQUEST_MEDIAHEADERSENTRY']._loaded_options = None
+  _globals['_TRANSCRIBEREQUEST_MEDIAHEADERSENTRY']._serialized_options = b'8\001'
+  _globals['_TASK']._serialized_start=1741
+  _globals['_TASK']._serialized_end=1810
+  _globals['_TRANSCRIBEREQUEST']._serialized_start=49
+  _globals['_TRANSCRIBEREQUEST']._serialized_end=264
+  _globals['_TRANSCRIBEREQUEST_MEDIAHEADERSENTRY']._serialized_start=213
+  _globals['_TRANSCRIBEREQUEST_MEDIAHEADERSENTRY']._serialized_end=264
+  _globals['_TRANSCRIBEOPTIONS']._serialized_start=267
+  _globals['_TRANSCRIBEOPTIONS']._serialized_end=575
+  _globals['_TRANSCRIBEEVENT']._serialized_start=578
+  _globals['_TRANSCRIBEEVENT']._serialized_end=772
+  _globals['_PLAN']._serialized_start=775
+  _globals['_PLAN']._serialized_end=944
+  _globals['_PROGRESS']._serialized_start=947
+  _globals['_PROGRESS']._serialized_end=1094
+  _globals['_SEGMENT']._serialized_start=1097
+  _globals['_SEGMENT']._serialized_end=1294
+  _globals['_WORD']._serialized_start=1296
+  _globals['_WORD']._serialized_end=1371
+  _globals['_COMPLETED']._serialized_start=1374
+  _globals['_COMPLETED']._serialized_end=1633
+  _globals['_COVERAGE']._serialized_start=1635
+  _globals['_COVERAGE']._serialized_end=1739
+  _globals['_TRANSCRIBER']._serialized_start=1812
+  _globals['_TRANSCRIBER']._serialized_end=1905
 # @@protoc_insertion_point(module_scope)

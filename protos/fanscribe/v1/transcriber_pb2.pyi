@@ -51,23 +51,53 @@ Global___Task: _TypeAlias = Task  # noqa: Y015
 class TranscribeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MediaHeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MEDIA_URL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    MEDIA_HEADERS_FIELD_NUMBER: _builtins.int
     media_url: _builtins.str
     """Absolute http or https URL of the recording. The server must answer range requests."""
     @_builtins.property
     def options(self) -> Global___TranscribeOptions:
         """How to transcribe it; absent: every default."""
 
+    @_builtins.property
+    def media_headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Request headers for the media host, such as "Authorization": at most 16, 8 KiB together. Sent
+        with every request to the origin of media_url and to no other, also where that redirects. Never
+        logged. Refused with MEDIA_HEADERS_INVALID: names and values that HTTP does not allow, and
+        headers that fanscribe sets itself (Range, Host, If-*, Accept-Encoding, Connection ...).
+        """
+
     def __init__(
         self,
         *,
         media_url: _builtins.str = ...,
         options: Global___TranscribeOptions | None = ...,
+        media_headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_url", b"media_url", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_headers", b"media_headers", "media_url", b"media_url", "options", b"options"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -83,6 +113,8 @@ class TranscribeOptions(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     WORD_TIMESTAMPS_FIELD_NUMBER: _builtins.int
     INITIAL_PROMPT_FIELD_NUMBER: _builtins.int
+    AUDIO_STREAM_FIELD_NUMBER: _builtins.int
+    AUDIO_LANGUAGE_FIELD_NUMBER: _builtins.int
     macro_chunk_size_sec: _builtins.int
     """Nominal length of a macro chunk, in seconds: 30 to 3600. Absent: the server's default (300)."""
     micro_chunk_size_sec: _builtins.int
@@ -99,6 +131,17 @@ class TranscribeOptions(_message.Message):
     """Words to expect (names, spelling, style), given to the model before every micro chunk. At most
     1000 characters.
     """
+    audio_stream: _builtins.int
+    """Which of the recording's audio streams to transcribe, counted from 0 among the audio streams
+    alone. Absent: the one in audio_language, otherwise the one the container calls its default,
+    otherwise the first. The plan tells which it is. Refused with OPTION_OUT_OF_RANGE if there is
+    no such stream.
+    """
+    audio_language: _builtins.str
+    """Transcribe the audio stream that the container says is in this language, a BCP 47 tag such as
+    "en" or "pt-BR". Not together with audio_stream. Refused with OPTION_OUT_OF_RANGE if there is no
+    such stream.
+    """
     def __init__(
         self,
         *,
@@ -108,15 +151,21 @@ class TranscribeOptions(_message.Message):
         task: Global___Task.ValueType = ...,
         word_timestamps: _builtins.bool = ...,
         initial_prompt: _builtins.str = ...,
+        audio_stream: _builtins.int | None = ...,
+        audio_language: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_macro_chunk_size_sec", b"_macro_chunk_size_sec", "_micro_chunk_size_sec", b"_micro_chunk_size_sec", "macro_chunk_size_sec", b"macro_chunk_size_sec", "micro_chunk_size_sec", b"micro_chunk_size_sec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio_stream", b"_audio_stream", "_macro_chunk_size_sec", b"_macro_chunk_size_sec", "_micro_chunk_size_sec", b"_micro_chunk_size_sec", "audio_stream", b"audio_stream", "macro_chunk_size_sec", b"macro_chunk_size_sec", "micro_chunk_size_sec", b"micro_chunk_size_sec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_macro_chunk_size_sec", b"_macro_chunk_size_sec", "_micro_chunk_size_sec", b"_micro_chunk_size_sec", "initial_prompt", b"initial_prompt", "language", b"language", "macro_chunk_size_sec", b"macro_chunk_size_sec", "micro_chunk_size_sec", b"micro_chunk_size_sec", "task", b"task", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio_stream", b"_audio_stream", "_macro_chunk_size_sec", b"_macro_chunk_size_sec", "_micro_chunk_size_sec", b"_micro_chunk_size_sec", "audio_language", b"audio_language", "audio_stream", b"audio_stream", "initial_prompt", b"initial_prompt", "language", b"language", "macro_chunk_size_sec", b"macro_chunk_size_sec", "micro_chunk_size_sec", b"micro_chunk_size_sec", "task", b"task", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__audio_stream: _TypeAlias = _typing.Literal["audio_stream"]  # noqa: Y015
+    _WhichOneofArgType__audio_stream: _TypeAlias = _typing.Literal["_audio_stream", b"_audio_stream"]  # noqa: Y015
     _WhichOneofReturnType__macro_chunk_size_sec: _TypeAlias = _typing.Literal["macro_chunk_size_sec"]  # noqa: Y015
     _WhichOneofArgType__macro_chunk_size_sec: _TypeAlias = _typing.Literal["_macro_chunk_size_sec", b"_macro_chunk_size_sec"]  # noqa: Y015
     _WhichOneofReturnType__micro_chunk_size_sec: _TypeAlias = _typing.Literal["micro_chunk_size_sec"]  # noqa: Y015
     _WhichOneofArgType__micro_chunk_size_sec: _TypeAlias = _typing.Literal["_micro_chunk_size_sec", b"_micro_chunk_size_sec"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__audio_stream) -> _WhichOneofReturnType__audio_stream | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__macro_chunk_size_sec) -> _WhichOneofReturnType__macro_chunk_size_sec | None: ...
     @_typing.overload

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.policy import SourcePolicy, host_pattern, parse_networks
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 PUBLIC = [
@@ -38,6 +38,8 @@ INVALID = [
     "concat:http://a|http://b",
     "data:audio/wav;base64,AA",
     "http://example.com/" + "a" * 9000,
+    "http://ex%61mple.com/",
+    "http://example.com\\@127.0.0.1/",
 ]
 
 FORBIDDEN = [
@@ -120,3 +122,57 @@ def test_networks_parse_or_say_why_not() -> None:
     assert parse_networks("") == ()
     with pytest.raises(ValueError, match="host bits"):
         parse_networks("10.0.0.1/8")
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://media.example.com/a", True),
+        ("https://MEDIA.example.com./a", True),
+        ("https://example.com/a", True),
+        ("https://private.example.com/a", False),
+        ("https://notexample.com/a", False),
+        ("https://example.com.evil.test/a", False),
+        ("https://bücher.example/a", True),
+        ("https://1.1.1.1/a", True),
+        ("https://[2606:4700:0:0::1111]/a", True),
+        ("https://8.8.8.8/a", False),
+    ],
+)
+def test_hosts_are_allowed_and_denied_by_name_and_suffix(url: str, *, allowed: bool) -> None:
+    names = (".example.com", "Bücher.example", "1.1.1.1", "[2606:4700::1111]")
+    policy = SourcePolicy(
+        allowed_hosts=tuple(host_pattern(name) for name in names),
+        denied_hosts=(host_pattern("private.example.com"),),
+    )
+    if allowed:
+        policy.check_url(url)
+        return
+    with pytest.raises(FanscribeError) as refused:
+        policy.check_url(url)
+    assert refused.value.reason is Reason.MEDIA_URL_FORBIDDEN
+
+
+@pytest.mark.parametrize("text", ["", ".", "a b", "http://a", "a:80", "*.example.com", "a/b"])
+def test_what_is_no_host_pattern(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a host name|address"):
+        host_pattern(text)
+
+
+def test_denied_networks_win() -> None:
+    policy = SourcePolicy(
+        allowed_networks=parse_networks("10.0.0.0/8"),
+        denied_networks=parse_networks("10.96.0.0/12,1.1.1.0/24"),
+    )
+    policy.check_url("http://10.1.0.1/")
+    for address in ("10.96.0.1", "1.1.1.1", "[::ffff:1.1.1.1]"):
+        with pytest.raises(FanscribeError) as refused:
+            policy.check_url(f"http://{address}/")
+        assert refused.value.reason is Reason.MEDIA_URL_FORBIDDEN
+
+
+def test_a_scheme_can_be_required() -> None:
+    policy = SourcePolicy(schemes=("https",))
+    policy.check_url("https://example.com/")
+    with pytest.raises(FanscribeError, match="must begin with https://"):
+        policy.check_url("http://example.com/")

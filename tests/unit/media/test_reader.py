@@ -2,16 +2,19 @@
 
 import random
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
+from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.policy import SourcePolicy, parse_networks
-from fanscribe.media.reader import PAGE_BYTES, PageCache, Reader, pin
+from fanscribe.media.reader import Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.range_server import Fault, RangeServer
 
@@ -117,3 +120,37 @@ async def test_a_changed_source_is_never_mixed_in(
         with pytest.raises(FanscribeError) as refused:
             await read(reader, 0, 1000)
         assert refused.value.reason is Reason.MEDIA_CHANGED
+
+
+async def test_where_redirects_led_is_asked_for_anew_when_that_place_expires() -> None:
+    tickets = {"1"}
+
+    def ticket(request: web.Request) -> int | None:
+        return None if request.query.get("ticket", "none") in {"none", *tickets} else 403
+
+    async with RangeServer(guard=ticket) as server, RangeClient(LOOPBACK, PATIENT) as client:
+        server.add("a", CONTENT)
+        url = URL(server.add("moved", b"", faults=[Fault(redirect="/a?ticket=1")]))
+        source = await pin(client, url, PATIENT)
+        reader = Reader(client, source, url, PATIENT, PageCache(replace(PATIENT, cache_bytes=0)))
+        assert await read(reader, 0, 30_000) == CONTENT[:30_000]
+        tickets.clear()
+        with pytest.raises(FanscribeError) as refused:
+            await read(reader, 30_000, 60_000)
+        assert refused.value.reason is Reason.MEDIA_ACCESS_DENIED
+        tickets.add("2")
+        server.document("moved").faults = [Fault(redirect="/a?ticket=2")]
+        assert await read(reader, 30_000, 60_000) == CONTENT[30_000:60_000]
+
+
+async def test_a_reading_cannot_send_more_requests_than_its_budget() -> None:
+    limits = MediaLimits(cache_bytes=0, requests_floor=10, bytes_per_request=len(CONTENT) + 1)
+    async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
+        url = URL(server.add("a", CONTENT))
+        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
+        for start in range(10):
+            await read(reader, start, start + 1)
+        with pytest.raises(FanscribeError) as refused:
+            await read(reader, 10, 11)
+        assert refused.value.reason is Reason.MEDIA_UNREADABLE
+        assert server.document("a").requests == 1 + 10

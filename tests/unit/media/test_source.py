@@ -49,3 +49,34 @@ def test_the_strongest_validator_becomes_the_precondition() -> None:
     dated = Source("http://a/", 1, last_modified="Thu, 01 Jan 1970 00:00:00 GMT")
     assert dated.precondition() == {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}
     assert Source("http://a/", 1).precondition() == {}
+
+
+@pytest.mark.parametrize(
+    ("pinned", "told", "contradicted"),
+    [
+        (('"x"', "A"), ('"x"', "A"), False),
+        (('"x"', "A"), ('"y"', "A"), True),
+        (('"x"', "A"), ("", ""), False),
+        (('"x"', "A"), ("", "B"), True),
+        (("", "A"), ('"y"', "A"), False),
+        (("", "A"), ("", "B"), True),
+        (('W/"x"', ""), ('W/"y"', ""), True),
+        (('W/"x"', ""), ('"x"', ""), False),  # weak only while the file was new
+    ],
+)
+def test_answers_about_other_bytes_are_noticed(
+    pinned: tuple[str, str], told: tuple[str, str], *, contradicted: bool
+) -> None:
+    source = Source("http://a/", 7, *pinned)
+    assert source.is_contradicted(7, *told) is contradicted
+    assert source.is_contradicted(None, *told) is contradicted
+    assert source.is_contradicted(8, *told)
+
+
+def test_a_pin_by_length_alone_is_told() -> None:
+    assert Source("http://a/", 1).warnings
+    weak = Source("http://a/", 1, etag='W/"x"')
+    assert weak.warnings
+    assert not weak.is_pinned
+    assert weak.precondition() == {}
+    assert not Source("http://a/", 1, last_modified="A").warnings

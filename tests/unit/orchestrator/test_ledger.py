@@ -45,6 +45,17 @@ def test_a_job_is_complete_when_all_chunks_are_done() -> None:
     assert book.done_samples == 310
 
 
+def test_an_estimated_duration_gives_way_to_the_planned_and_the_real_one() -> None:
+    book = Ledger(100)
+    book.planned(MacroChunk(0, Span(0, 200), to_end=False))
+    assert book.duration_samples == 200  # it was too short
+    book = Ledger(10_000)
+    book.planned(MacroChunk(0, Span(0, 200), to_end=False))
+    assert book.duration_samples == 10_000
+    book.planned(MacroChunk(1, Span(200, 300), to_end=True))
+    assert book.duration_samples == 300
+
+
 def test_a_micro_result_counts_once() -> None:
     book = ledger()
     assert book.received(0, result(0, 120, "a"))

@@ -19,6 +19,8 @@ GOOD = Options(300, 28, "en", translate=False, word_timestamps=False, initial_pr
         {"micro_chunk_s": 4},
         {"micro_chunk_s": 31},
         {"initial_prompt": "x" * 1001},
+        {"audio_language": "german"},
+        {"audio_stream": 0, "audio_language": "de"},
     ],
 )
 def test_out_of_range(bad: dict[str, Any]) -> None:

@@ -55,16 +55,31 @@ class Extraction:
         while True:
             block = await self._next_block()
             samples += len(block)
+            if not self._to_end and samples > self._span.samples:
+                raise _changes_midway()
             if len(block) < BLOCK_SAMPLES:
                 break
             yield block
         # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
         self._reading.check()
+        await self._process.check_bounds()
+        tolerance_ms = self._limits.shortfall_tolerance_ms
+        if await self._process.has_met_damage():
+            self._warn_of_damage(samples)
+            tolerance_ms = self._limits.damage_tolerance_ms
         missing = self._span.samples - samples
-        padding = await self._judge_end(missing) if missing > 0 else 0
+        padding = await self._judge_end(missing, tolerance_ms) if missing > 0 else 0
         block = np.concatenate([block, np.zeros(padding, np.int16)])
         if len(block):
             yield block
+
+    def _warn_of_damage(self, samples: int) -> None:
+        start_s = self._span.start_sample // SAMPLE_RATE
+        end_s = -(-(self._span.start_sample + samples) // SAMPLE_RATE)
+        self.warnings.append(
+            f"the recording is damaged between {start_s} s and {end_s} s: what could not be decoded"
+            " there is missing from the text, and times there may be off a little"
+        )
 
     async def _next_block(self) -> NDArray[np.int16]:
         """Read a block; a shorter one is the last."""
@@ -80,16 +95,24 @@ class Extraction:
         self._waited_s += loop.time() - started_s
         return np.frombuffer(data, np.dtype("<i2")).astype(np.int16, copy=False)
 
-    async def _judge_end(self, missing: int) -> int:
+    async def _judge_end(self, missing: int, tolerance_ms: int) -> int:
         """Return how many samples of silence to add for `missing` ones, or raise."""
         exit_code = await self._process.exit_code()
         missing_ms = ms_of(missing)
         fields = {"exit_code": exit_code, "missing_ms": missing_ms}
         _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
-        if missing_ms <= self._limits.shortfall_tolerance_ms:
+        if missing_ms <= tolerance_ms:
             return 0 if self._to_end else missing
         raise FanscribeError(
             Reason.MEDIA_TRUNCATED,
             f"the recording breaks off: {missing_ms} ms of audio are missing before"
             f" {ms_of(self._span.end_sample)} ms; upload it again",
         )
+
+
+def _changes_midway() -> FanscribeError:
+    """Say that ffmpeg began anew in the middle: what follows would lie in the wrong place."""
+    return FanscribeError(
+        Reason.MEDIA_UNREADABLE,
+        "the recording's audio changes its sample rate or channels midway; convert it",
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import shutil
 import signal
 from collections import deque
@@ -11,10 +12,11 @@ from contextlib import asynccontextmanager, suppress
 
 import ffmpeg
 
-from fanscribe.media.limits import KIB
+from fanscribe.media.anchor import Anchor
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.recording import Recording
-from fanscribe.media.source import View
 from fanscribe.media.timeline import SAMPLE_RATE
+from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
 
@@ -29,20 +31,38 @@ _INPUT = {
     "format_whitelist": _DEMUXERS,
     "protocol_whitelist": "http,tcp",
     "max_redirects": 0,
-    "recv_buffer_size": 64 * KIB,
+    "recv_buffer_size": 24 * KIB,
 }
-# No proxy variables reach it, and its messages are in English.
-_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+# Its messages are in English. Should it ever be made to ask for another URL than ours, it asks a
+# proxy that is not there.
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LC_ALL": "C",
+    "http_proxy": "http://127.0.0.1:1",
+    "no_proxy": "127.0.0.1",
+}
 _STDERR_TAIL_LINES = 40
+# What decoders and demuxers say of damage. Other complaints are about what they cope with.
+_DAMAGE = re.compile(
+    "Error while decoding|corrupt|CRC mismatch|crc check failed|invalid as first byte"
+    "|exceeds containing master|PES packet size mismatch"
+)
 _PROBED_PACKETS = 20
 
+# To mono: two channels count half each, which never clips. Of more, the centre is where people
+# speak; ffmpeg's own weights would make it a murmur.
+_MIX = "center_mix_level=1.8:surround_mix_level=0.5"
+
+_PROGRAMS = ("ffmpeg", "ffprobe", "setpriv", "prlimit")
+
 # A message of ffmpeg's: nothing in its output tells that a duration is a guess.
+_OUT_OF_MEMORY = "Cannot allocate memory"
 DURATION_ESTIMATED = "Estimating duration from bitrate"
 
 
 def require_programs() -> None:
     """Raise RuntimeError unless everything that is run here is installed."""
-    missing = [name for name in ("ffmpeg", "ffprobe", "setpriv") if shutil.which(name) is None]
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if missing:
         raise RuntimeError(f"not installed: {', '.join(missing)} (Debian: ffmpeg, util-linux)")
 
@@ -54,10 +74,28 @@ class Process:
         self.stdout = stdout
         self.messages: deque[str] = deque(maxlen=_STDERR_TAIL_LINES)  # its last words
         self._process = process
+        self._drained = asyncio.create_task(self._drain())
 
     async def exit_code(self) -> int:
         """Wait for the end; call it after the end of `stdout`."""
         return await self._process.wait()
+
+    async def has_met_damage(self) -> bool:
+        """Whether it told of something that it could not decode; call it after the end."""
+        await asyncio.wait([self._drained])
+        return any(_DAMAGE.search(line) for line in self.messages)
+
+    async def check_bounds(self) -> None:
+        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`."""
+        exit_code = await self.exit_code()
+        out_of_memory = exit_code != 0 and any(_OUT_OF_MEMORY in line for line in self.messages)
+        # Nobody but the kernel kills it here: at the bound of its CPU time, or of the machine.
+        if exit_code == -signal.SIGKILL or out_of_memory:
+            raise FanscribeError(
+                Reason.MEDIA_UNREADABLE,
+                "reading the recording takes more computing or memory than is allowed; convert it"
+                " to a common format, such as m4a",
+            )
 
     async def _drain(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  it is piped
@@ -74,11 +112,16 @@ class Process:
 
 
 @asynccontextmanager
-async def running(arguments: Sequence[str]) -> AsyncIterator[Process]:
-    """Run a command while inside; on leaving, it and whatever it started are killed."""
+async def running(arguments: Sequence[str], limits: MediaLimits) -> AsyncIterator[Process]:
+    """Run a command while inside; on leaving, it and whatever it started are killed.
+
+    It has so much memory and CPU time as `limits` say, and can write no file.
+    """
     child = await asyncio.create_subprocess_exec(
         # Dies with us, however we end.
-        *("setpriv", "--pdeathsig", "KILL", "--", *arguments),
+        *("setpriv", "--pdeathsig", "KILL", "--"),
+        *("prlimit", f"--as={limits.ffmpeg_memory_bytes}", f"--cpu={limits.ffmpeg_cpu_s}"),
+        *("--core=0", "--fsize=0", "--", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -88,21 +131,24 @@ async def running(arguments: Sequence[str]) -> AsyncIterator[Process]:
     )
     assert child.stdout is not None  # noqa: S101  it is piped
     process = Process(child, child.stdout)
-    drain = asyncio.create_task(process._drain())  # noqa: SLF001
     try:
         yield process
     finally:
         await process._kill()  # noqa: SLF001
-        await drain
+        await process._drained  # noqa: SLF001
 
 
-def probe_arguments(url: str) -> list[str]:
-    """Command that describes the container, its first audio stream and that one's first frames."""
+def probe_arguments(url: str, streams: str) -> list[str]:
+    """Command that describes the container, some streams ("a": all audio) and first frames."""
     entries = (
         "format=format_name,probe_score,nb_streams,start_time,duration"
-        ":stream=index,codec_name,sample_rate,duration:frame=pts_time,nb_samples"
+        ":stream=index,codec_name,sample_rate,start_time,duration,channels"
+        ":stream_tags=language:stream_disposition=default"
+        ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
     )
-    select = ["-select_streams", "a:0", "-read_intervals", f"%+#{_PROBED_PACKETS}"]
+    select = ["-select_streams", streams, "-read_intervals", f"%+#{_PROBED_PACKETS}"]
+    # Fragments of mp4 are not looked for: that would be reading the whole recording.
+    select += ["-fflags", "+ignidx"]
     return [*_ffprobe("warning"), *select, "-show_entries", entries, "-of", "json", url]
 
 
@@ -131,32 +177,35 @@ def run_up_s(start_sample: int) -> int:
 def extract_arguments(
     url: str,
     recording: Recording,
-    view: View | None,
+    anchor: Anchor | None,
     start_sample: int,
     end_sample: int | None,
 ) -> list[str]:
     """Command that writes [start_sample, end_sample) of the timeline to its standard output.
 
-    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording. `url` is
-    where the view is, or else the whole recording.
+    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording. At `url`
+    is the view from `anchor` on, or else the whole recording.
     """
     from_s = run_up_s(start_sample)
     from_us = recording.start_time_us + from_s * 1_000_000
     options: dict[str, object] = {**_INPUT, "threads": 1}
-    if view is not None:
-        # It has no beginning that would tell its format, and no tags at its end to look for.
-        options |= {"format": recording.container, "seekable": 0}
-        trim = f"atrim=start={from_us - view.start_us}us"
-        if view.end_us is not None:
-            trim += f":end={view.end_us - view.start_us}us"
-        filters = [trim, "asetpts=PTS-STARTPTS"]
-    elif from_s:
+    filters: list[str] = []
+    if anchor is not None:
+        options |= _view_options(recording.container)
+        from_us -= anchor.offset_us
+    if anchor is not None and from_s:
+        trim = f"atrim=start={from_us}us"
+        if anchor.end_us is not None:
+            trim += f":end={anchor.end_us - anchor.offset_us}us"
+        filters.append(trim)
+    if anchor is None and from_s:
         options |= {"seek_timestamp": 1, "ss": f"{from_us}us"}
-        filters = []
     else:
-        filters = ["asetpts=PTS-STARTPTS"]
-    # Gaps become silence, so that later samples keep their place.
-    filters.append(f"aresample={SAMPLE_RATE}:async=1:first_pts=0")
+        filters.append(f"asetpts=round(PTS-{from_us}/1000000/TB)")
+    # Gaps become silence, so that later samples keep their place. Where the whole begins, what
+    # time stamps are rounded to is no gap.
+    gaps = f"async=1:first_pts=0:min_comp={0.001 if from_s else 0.02}"
+    filters.append(f"aresample={SAMPLE_RATE}:{gaps}:{_MIX}")
     filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
     skipped = start_sample - from_s * SAMPLE_RATE
     filters.append(f"atrim=start_sample={skipped}")
@@ -166,5 +215,17 @@ def extract_arguments(
     output = stream.output(
         "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
     )
-    command: list[str] = output.global_args("-nostdin", "-hide_banner", "-v", "warning").compile()
+    stamps = [] if "ss" in options else ["-copyts"]
+    command: list[str] = output.global_args(
+        "-nostdin", "-hide_banner", "-v", "warning", *stamps
+    ).compile()
     return command
+
+
+def _view_options(container: str) -> dict[str, object]:
+    """Options for a view: it is read from its start, and nothing is looked for at its end."""
+    if container.startswith("mov"):
+        return {"fflags": "+ignidx"}  # or else every fragment would be looked at first
+    if "," in container:
+        return {"seekable": 0}
+    return {"seekable": 0, "format": container}  # its beginning alone may not tell

@@ -5,34 +5,36 @@ once in a process, and where all frames are equally long, never.
 """
 
 import asyncio
-import sys
 from array import array
-from collections import OrderedDict
+from bisect import bisect_right
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from fanscribe.media.anchor import Anchor
 from fanscribe.media.frames import (
+    AGREEING_FRAMES,
     HEADER_BYTES,
     AdtsFormat,
     FrameFormat,
     InfoTag,
     MpegFormat,
+    agree,
     id3_bytes,
     info_tag,
+    next_frame,
 )
 from fanscribe.media.limits import KIB
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
-from fanscribe.media.source import Source, View
 
-INDEXED_CONTAINERS = frozenset({"mp3", "aac"})
+FRAME_CONTAINERS = frozenset({"mp3", "aac"})
 
-_KEPT_INDEXES = 64  # some 350 KB each for ten hours
-_STRIDE = 32  # the offset of every so many frames is kept
+_STRIDE = 32  # the offset of one frame in so many is kept
 _HEAD_BYTES = 4 * KIB
 # Frames that a decoder needs before what it gets right, and that may look damaged to it.
 _PREROLL_FRAMES = 24
-_TAGS_AT_THE_END = (b"TAG", b"APETAGE", b"ID3", b"LYRICSB")
-_AGREEING_FRAMES = 4  # in a row: then it is no chance that bytes look like a frame
+# Enough to see whether frames agree.
+_DAMAGE_LOOK_BYTES = 36 * KIB
 
 
 class FrameIndex:
@@ -44,39 +46,58 @@ class FrameIndex:
         self._format: FrameFormat | None = None
         self._tag: InfoTag | None = None
         self._opened = False
-        self._offsets = array("Q")  # of frames 0, _STRIDE, 2 * _STRIDE …
+        # Number and offset of a frame now and then.
+        self._numbers = array("Q")
+        self._offsets = array("Q")
         self._frames = 0  # looked at so far
         self._position = 0  # of the next frame's header
         self._first_offset = 0
         self._constant_length: float | None = None
+        self._damaged_from: int | None = None  # no frame was found since
+        self._ended = False  # all headers were looked at
+        self._is_scanning = False  # somebody looks at headers
+        self._news = asyncio.Event()
 
-    async def view(self, reader: Reader, timestamp_us: int) -> View | None:
-        """Return a view that begins well before `timestamp_us`; None where only ffmpeg can seek."""
+    async def anchor(
+        self,
+        reader: Reader,
+        recording: Recording,
+        timestamp_us: int,
+    ) -> Anchor | None:
+        """Return an anchor well before `timestamp_us`; None where only ffmpeg can seek."""
+        if not await self.opens(reader) or timestamp_us <= recording.start_time_us:
+            return None
+        assert self._format is not None  # noqa: S101  it opens
+        frame = timestamp_us * self._format.rate // (1_000_000 * self._format.samples)
+        frame = max(0, frame - _PREROLL_FRAMES)
+        found = None
+        if self._constant_length is not None:
+            found = await self._compute(reader, frame)
+            # Joined files keep the mean length no more: then every header is looked at.
+            self._constant_length = self._constant_length if found else None
+        if self._constant_length is None:
+            found = await self._look_up(reader, frame)
+        if found is None:
+            return None
+        return Anchor(found[1], offset_us=self._time_us(found[0]), end_us=self._end_us())
+
+    async def end_us(self, reader: Reader) -> int | None:
+        """Time stamp at which the audio ends, if a tag tells it."""
+        return self._end_us() if await self.opens(reader) else None
+
+    async def scan(self, reader: Reader) -> AsyncGenerator[int, None]:
+        """Yield the time stamps up to which there are frames, the last one being the end."""
+        if await self.opens(reader):
+            async with aclosing(self._progress(reader)) as progress:
+                async for _ in progress:
+                    yield self._time_us(self._frames)
+            yield self._time_us(self._frames)
+
+    async def opens(self, reader: Reader) -> bool:
+        """Look at the first frame, once; False if there is none where it should be."""
         async with self._lock:
             await self._open(reader)
-            if self._format is None:
-                return None
-            frame = timestamp_us * self._format.rate // (1_000_000 * self._format.samples)
-            frame = max(0, frame - _PREROLL_FRAMES)
-            if self._constant_length is not None:
-                found = await self._compute(reader, frame)
-            else:
-                found = await self._scan(reader, frame)
-            if found is None:
-                return None
-            return View(found[1], self._time_us(found[0]), self._end_us())
-
-    async def duration_us(self, reader: Reader, *, scan: bool) -> int | None:
-        """Length of the audio, if a tag tells it or, with `scan`, all headers can be read."""
-        async with self._lock:
-            await self._open(reader)
-            end_us = self._end_us()
-            if end_us is None and scan and self._format is not None:
-                await self._advance(reader, sys.maxsize)
-                rest = await _read(reader, self._position, self._position + HEADER_BYTES)
-                if len(rest) < HEADER_BYTES or rest.startswith(_TAGS_AT_THE_END):
-                    end_us = self._time_us(self._frames)
-            return None if end_us is None else end_us - self._recording.start_time_us
+        return self._format is not None
 
     def _time_us(self, frame: int, samples: int = 0) -> int:
         assert self._format is not None  # noqa: S101  checked by the caller
@@ -91,8 +112,8 @@ class FrameIndex:
         """Look at the first frame, once."""
         if self._opened:
             return
-        start = id3_bytes(await _read(reader, 0, 10))
-        head = await _read(reader, start, start + _HEAD_BYTES)
+        start = id3_bytes(await reader.read_all(0, 10))
+        head = await reader.read_all(start, start + _HEAD_BYTES)
         head += bytes(_HEAD_BYTES - len(head))  # a small file: nothing there is no frame
         self._opened = True
         try:
@@ -126,8 +147,8 @@ class FrameIndex:
         guess = self._first_offset + int(frame * mean)
         if guess <= self._first_offset:
             return 0, self._first_offset
-        data = await _read(reader, guess, guess + int((2 + _AGREEING_FRAMES) * (mean + 1)))
-        at = next((at for at in range(int(mean) + 2) if _agree(self._format, data, at)), None)
+        data = await reader.read_all(guess, guess + int((2 + AGREEING_FRAMES) * (mean + 1)))
+        at = next((at for at in range(int(mean) + 2) if agree(self._format, data, at)), None)
         if at is None:
             return None
         number = (guess + at - self._first_offset) / mean
@@ -136,64 +157,85 @@ class FrameIndex:
             return None
         return round(number), guess + at
 
-    async def _scan(self, reader: Reader, frame: int) -> tuple[int, int] | None:
+    async def _look_up(self, reader: Reader, frame: int) -> tuple[int, int] | None:
         """Find the last frame up to `frame` whose offset is kept."""
-        if not await self._advance(reader, frame):
-            return None  # damage, or the end of the recording: ffmpeg will tell
-        number = frame // _STRIDE
-        return number * _STRIDE, self._offsets[number]
+        if self._frames <= frame:
+            async with aclosing(self._progress(reader)) as progress:
+                async for _ in progress:
+                    if self._frames > frame:
+                        break
+        if self._frames <= frame:
+            return None  # the end of the recording: ffmpeg will tell
+        known = bisect_right(self._numbers, frame) - 1
+        return self._numbers[known], self._offsets[known]
 
-    async def _advance(self, reader: Reader, frame: int) -> bool:
-        """Look at headers until that of `frame` is found; False if they end before it."""
+    async def _progress(self, reader: Reader) -> AsyncGenerator[None, None]:
+        """Look at headers, or wait for whoever does; yield whenever more frames are known."""
+        while not self._ended:
+            if self._is_scanning:
+                await self._news.wait()
+                yield
+                continue
+            self._is_scanning = True
+            try:
+                async with aclosing(self._advance(reader)) as steps:
+                    async for _ in steps:
+                        self._tell()
+                        yield
+            finally:
+                self._is_scanning = False
+                self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _advance(self, reader: Reader) -> AsyncGenerator[None, None]:
+        """Look at one header after the other; yield after every piece that was read."""
+        size_bytes = reader.source.size_bytes
+        async with aclosing(reader.read(self._position, size_bytes)) as pieces:
+            data, base = b"", self._position
+            async for piece in pieces:
+                data += piece
+                self._walk(data, base, is_last=base + len(data) >= size_bytes)
+                kept = min(self._position - base, len(data))
+                data, base = data[kept:], base + kept
+                yield
+        self._ended = True
+
+    def _walk(self, data: bytes, base: int, *, is_last: bool) -> None:
+        """Go from frame to frame in `data`, which lies at `base`, as far as it goes."""
         assert self._format is not None  # noqa: S101  checked by the caller
         length = self._format.length
-        async with aclosing(reader.read(self._position, reader.source.size_bytes)) as pieces:
-            data, base = b"", self._position
-            while self._frames <= frame:
-                piece = await anext(pieces, b"")
-                if not piece:
-                    return False
-                data += piece
-                while (at := self._position - base) + HEADER_BYTES <= len(data):
-                    frame_bytes = length(data, at)
-                    if not frame_bytes:
-                        return False
-                    if self._frames % _STRIDE == 0:
-                        self._offsets.append(self._position)
-                    self._frames += 1
-                    self._position += frame_bytes
-                kept = min(at, len(data))
-                data, base = data[kept:], base + kept
-        return True
+        while (at := self._position - base) + HEADER_BYTES <= len(data):
+            frame_bytes = length(data, at)
+            if not frame_bytes and (tag_bytes := id3_bytes(data[at : at + 10])):
+                self._position += tag_bytes  # recordings were joined
+                continue
+            if not frame_bytes:
+                # Damage: go on where frames do, as decoders do.
+                if self._damaged_from is None:
+                    self._damaged_from = self._position
+                judged = len(data) if is_last else len(data) - _DAMAGE_LOOK_BYTES
+                if judged <= at + 1:
+                    return
+                self._position = base + next_frame(self._format, data, at + 1, judged)
+                continue
+            if self._damaged_from is not None:
+                self._count_lost()
+            if not self._numbers or self._frames - self._numbers[-1] >= _STRIDE:
+                self._numbers.append(self._frames)
+                self._offsets.append(self._position)
+            self._frames += 1
+            self._position += frame_bytes
 
-
-class FrameIndexes:
-    """The indexes of a process, shared by its readings; the longest unused go first."""
-
-    def __init__(self) -> None:
-        self._indexes: OrderedDict[Source, FrameIndex] = OrderedDict()
-
-    def of(self, recording: Recording) -> FrameIndex:
-        """Return the index of a recording, which grows as it is used."""
-        source = recording.source
-        if not source.is_pinned:
-            return FrameIndex(recording)
-        index = self._indexes.pop(source, None) or FrameIndex(recording)
-        self._indexes[source] = index
-        if len(self._indexes) > _KEPT_INDEXES:
-            self._indexes.popitem(last=False)
-        return index
-
-
-def _agree(frame_format: FrameFormat, data: bytes, at: int) -> bool:
-    for _ in range(_AGREEING_FRAMES):
-        length = frame_format.length(data, at) if at + HEADER_BYTES <= len(data) else 0
-        if not length:
-            return False
-        at += length
-    return True
-
-
-async def _read(reader: Reader, start: int, end: int) -> bytes:
-    end = min(end, reader.source.size_bytes)
-    return b"".join([piece async for piece in reader.read(start, end)])
+    def _count_lost(self) -> None:
+        """Count the frames that damage has overwritten: what follows keeps its place in time."""
+        assert self._damaged_from is not None  # noqa: S101  checked by the caller
+        # As long as those before it: bit rates vary.
+        last = max(0, len(self._numbers) - 2)
+        known_bytes = self._damaged_from - (self._offsets[last] if self._offsets else 0)
+        mean = known_bytes / max(1, self._frames - (self._numbers[last] if self._numbers else 0))
+        lost = (self._position - self._damaged_from) / max(mean, HEADER_BYTES)
+        self._frames += round(lost)
+        self._damaged_from = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+AGREEING_FRAMES: Final = 4  # in a row: then it is no chance that bytes look like a frame
 HEADER_BYTES: Final = 7  # enough of a frame to tell its length
 
 _KBPS: Final = {
@@ -127,3 +128,22 @@ def info_tag(frame: bytes, frame_format: MpegFormat) -> InfoTag | None:
         start_skip = (delays >> 12) + _DECODER_DELAY_SAMPLES
         end_skip = max(0, (delays & 0xFFF) - _DECODER_DELAY_SAMPLES)
     return InfoTag(name == b"Info", frames, start_skip, end_skip)
+
+
+def next_frame(frame_format: FrameFormat, data: bytes, at: int, end: int) -> int:
+    """Position in data[at:end] of the first of several frames in a row, or `end`."""
+    while (at := data.find(b"\xff", at, end)) >= 0:
+        if agree(frame_format, data, at):
+            return at
+        at += 1
+    return end
+
+
+def agree(frame_format: FrameFormat, data: bytes, at: int) -> bool:
+    """Whether several frames in a row begin at `data[at]`: then it is no chance."""
+    for _ in range(AGREEING_FRAMES):
+        length = frame_format.length(data, at) if at + HEADER_BYTES <= len(data) else 0
+        if not length:
+            return False
+        at += length
+    return True

@@ -11,28 +11,32 @@ from typing import Self
 
 from aiohttp import web
 
-from fanscribe.media.limits import KIB
+from fanscribe.media.anchor import Anchor, Piece, pieces_of
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.reader import Reader
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 # Kernel buffers hold what ffmpeg may never ask for; small ones keep reading ahead bounded.
-SOCKET_BUFFER_BYTES = 64 * KIB
+SOCKET_BUFFER_BYTES = 24 * KIB
 
 
 class Reading:
     """One reader offered to one ffmpeg process, at a URL nobody can guess.
 
-    Bytes before `start_byte` are left out: ffmpeg sees a smaller file.
+    With an anchor, ffmpeg sees the view that it describes.
     """
 
-    def __init__(self, reader: Reader, url: str, start_byte: int, max_requests: int) -> None:
+    def __init__(
+        self, reader: Reader, url: str, anchor: Anchor | None, limits: MediaLimits
+    ) -> None:
         self.reader = reader
-        self._start_byte = start_byte
+        self.limits = limits
+        self._pieces = pieces_of(anchor, reader.source.size_bytes)
         self.url = url
         self.error: FanscribeError | None = None  # the first that befell the reader
-        self._requests_left = max_requests
+        self._requests_left = limits.ffmpeg_requests
         self._tasks: set[asyncio.Task[object]] = set()
 
     def check(self) -> None:
@@ -51,7 +55,7 @@ class Reading:
             self._tasks.discard(task)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        size_bytes = self.reader.source.size_bytes - self._start_byte
+        size_bytes = self._pieces[-1].end
         match = _RANGE.fullmatch(request.headers.get("Range", "bytes=0-"))
         start = int(match[1]) if match else size_bytes
         if start >= size_bytes:
@@ -81,17 +85,29 @@ class Reading:
     async def _stream(
         self, request: web.Request, response: web.StreamResponse, start: int, end: int
     ) -> None:
-        first, last = start + self._start_byte, end + self._start_byte
         try:
-            async with aclosing(self.reader.read(first, last)) as pieces:
-                async for piece in pieces:
-                    await response.write(piece)
+            for part in self._pieces:
+                first, last = max(start, part.start) - part.start, min(end, part.end) - part.start
+                if first < last:
+                    await self._write(response, part, first, last)
         except FanscribeError as error:
             self.error = self.error or error
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
             pass  # ffmpeg seeks or has enough: it closed the connection
+
+    async def _write(
+        self, response: web.StreamResponse, part: Piece, first: int, last: int
+    ) -> None:
+        """Send bytes [first, last) of a part of the view."""
+        if part.source_byte is None:
+            await response.write(part.made[first:last])
+            return
+        source = self.reader.read(part.source_byte + first, part.source_byte + last)
+        async with aclosing(source) as pieces:
+            async for piece in pieces:
+                await response.write(piece)
 
     async def end(self) -> None:
         """Stop serving at once and wait until nothing is fetched any more."""
@@ -104,8 +120,8 @@ class Reading:
 class Gateway:
     """The server; an async context manager."""
 
-    def __init__(self, max_requests: int) -> None:
-        self._max_requests = max_requests
+    def __init__(self, limits: MediaLimits) -> None:
+        self._limits = limits
         self._readings: dict[str, Reading] = {}
 
     async def __aenter__(self) -> Self:
@@ -130,11 +146,11 @@ class Gateway:
         await self._runner.cleanup()
 
     @asynccontextmanager
-    async def serving(self, reader: Reader, start_byte: int = 0) -> AsyncIterator[Reading]:
-        """Offer `reader`, from `start_byte` on, while inside."""
+    async def serving(self, reader: Reader, anchor: Anchor | None = None) -> AsyncIterator[Reading]:
+        """Offer `reader`, or the view from `anchor` on, while inside."""
         token = secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{self._port}/{token}"
-        reading = Reading(reader, url, start_byte, self._max_requests)
+        reading = Reading(reader, url, anchor, self._limits)
         self._readings[token] = reading
         try:
             yield reading

@@ -2,14 +2,16 @@
 
 import json
 import statistics
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
 from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
-from fanscribe.media.frameindex import INDEXED_CONTAINERS, FrameIndexes
 from fanscribe.media.gateway import Reading
+from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
 from fanscribe.media.recording import Recording
+from fanscribe.media.streams import AudioStream, StreamChoice, chosen
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -18,13 +20,17 @@ __all__ = ["Recording", "describe"]
 _HEAD_BYTES = 1024
 # ffprobe takes almost anything for something; below this it is guessing.
 _MIN_PROBE_SCORE = 20
+# What mp3 tells counts the encoder's padding too; what fragmented mp4 tells may be anything.
+_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
+# A picture's first frame may come this much before the first sound for no reason.
+_LATE_S = 0.1
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
 
 
-async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
+async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> Recording:
     """Find out what the recording behind `reading` is. Raises FanscribeError."""
     await _refuse_text(reading)
-    description = await _description(reading)
+    description = await _description(reading, "a")
     container: dict[str, Any] = description.get("format", {})
     if int(container.get("probe_score", 0)) < _MIN_PROBE_SCORE:
         raise _unreadable("is not in a media format that fanscribe reads")
@@ -32,6 +38,10 @@ async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
         if container.get("nb_streams"):
             raise FanscribeError(Reason.MEDIA_NO_AUDIO, "the recording has no audio stream")
         raise _unreadable("holds no audio")
+    streams = [AudioStream.of(*found) for found in enumerate(description["streams"])]
+    meant = chosen(streams, choice)
+    if len(streams) > 1:
+        description = await _description(reading, str(meant.index))
     stream: dict[str, Any] = description["streams"][0]
     start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
     if start_s is None:
@@ -40,17 +50,28 @@ async def describe(reading: Reading, indexes: FrameIndexes) -> Recording:
         source=reading.reader.source,
         container=container["format_name"],
         codec=stream["codec_name"],
-        stream_index=stream["index"],
-        start_time_us=round(start_s * 1_000_000),
+        stream_index=meant.index,
+        audio_stream=meant.position,
+        start_time_us=round(_timeline_start_s(container, start_s) * 1_000_000),
         duration_samples=0,
     )
-    told_s = None if description["estimated"] else _told_s(container, stream, start_s)
-    duration_s = await _indexed_s(reading, recording, indexes, told_s) or told_s
+    start_s = recording.start_time_us / 1_000_000
+    told_s = _told_s(container, stream, start_s)
+    duration_s = None if description["estimated"] else told_s
+    # Matroska tells how long it is as a whole, and its picture may go on after its audio.
+    is_joint = recording.container.startswith("matroska") and container["nb_streams"] > 1
+    is_doubted = recording.container.startswith(_BELIEVED_LESS_THAN_INDEXES) or is_joint
+    if duration_s is None or is_doubted:
+        end_us = await indexes.end_us(reading.reader, recording)
+        if end_us is not None:
+            duration_s = end_us / 1_000_000 - start_s
+    is_exact = duration_s is not None
     if duration_s is None:
-        duration_s = await _scanned_s(reading, recording.stream_index, start_s)
+        size_bytes = reading.reader.source.size_bytes
+        duration_s = told_s or _estimated_s(description["frames"], size_bytes)
     if duration_s <= 0:
         raise _unreadable("holds no audio")
-    return replace(recording, duration_samples=samples_of_s(duration_s))
+    return replace(recording, duration_samples=samples_of_s(duration_s), duration_is_exact=is_exact)
 
 
 async def _refuse_text(reading: Reading) -> None:
@@ -66,19 +87,25 @@ async def _refuse_text(reading: Reading) -> None:
         raise _unreadable("is text, such as a web page or a playlist, not media")
 
 
-async def _description(reading: Reading) -> dict[str, Any]:
+async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
-    async with running(probe_arguments(reading.url)) as process:
+    async with running(probe_arguments(reading.url, streams), reading.limits) as process:
         data = bytearray()
         while len(data) < _MAX_DESCRIPTION_BYTES:
             piece = await process.stdout.read(64 * KIB)
             if not piece:
                 break
             data += piece
-        await process.exit_code()
         reading.check()
+        await process.check_bounds()
         estimated = any(DURATION_ESTIMATED in message for message in process.messages)
-    description: dict[str, Any] = json.loads(data or b"{}")
+    try:
+        description: dict[str, Any] = json.loads(data or b"{}")
+    except ValueError as error:
+        # On damage that it notices late, ffprobe stops in the middle of what it writes.
+        raise _unreadable(
+            "is damaged, or in a media format that fanscribe does not read"
+        ) from error
     return {**description, "estimated": estimated}
 
 
@@ -96,10 +123,20 @@ def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
     return statistics.median(starts_s) if starts_s else None
 
 
+def _timeline_start_s(container: dict[str, Any], start_s: float) -> float:
+    """Return the time stamp at which the timeline begins: `start_s` is that of the first audio.
+
+    Audio that starts after the picture has silence before it, or else text would lie too early.
+    """
+    container_start_s = float(container.get("start_time", start_s))
+    is_late = container["nb_streams"] > 1 and start_s - container_start_s > _LATE_S
+    return container_start_s if is_late else start_s
+
+
 def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -> float | None:
     """Return the audio's duration if the container tells it."""
     if "duration" in stream:
-        return float(stream["duration"])
+        return float(stream["duration"]) + max(0.0, float(stream.get("start_time", 0)) - start_s)
     if "duration" not in container:
         return None
     duration_s = float(container["duration"])
@@ -109,29 +146,27 @@ def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -
     return duration_s - max(0.0, start_s - float(container.get("start_time", start_s)))
 
 
-async def _indexed_s(
-    reading: Reading, recording: Recording, indexes: FrameIndexes, told_s: float | None
-) -> float | None:
-    """Return the duration by frames: what mp3 tells counts the encoder's padding as well."""
-    if recording.container not in INDEXED_CONTAINERS:
-        return None
-    index = indexes.of(recording)
-    duration_us = await index.duration_us(reading.reader, scan=told_s is None)
-    return None if duration_us is None else duration_us / 1_000_000
+def _estimated_s(frames: list[dict[str, Any]], size_bytes: int) -> float:
+    """Guess the duration: as if the whole recording were like its first frames."""
+    frame_bytes = sum(int(frame.get("pkt_size", 0)) for frame in frames)
+    duration_s = sum(float(frame.get("pkt_duration_time", 0)) for frame in frames)
+    return duration_s * size_bytes / max(1, frame_bytes)
 
 
-async def _scanned_s(reading: Reading, stream_index: int, start_s: float) -> float:
-    """Read every packet's time stamp: one pass over the bytes."""
-    end_s = start_s
-    async with running(scan_arguments(reading.url, stream_index)) as process:
+async def packet_ends_us(reading: Reading, recording: Recording) -> AsyncGenerator[int, None]:
+    """Yield the time stamp at which each packet of the audio ends: one pass over the bytes."""
+    end_s = recording.start_time_us / 1_000_000
+    arguments = scan_arguments(reading.url, recording.stream_index)
+    async with running(arguments, reading.limits) as process:
         while line := await process.stdout.readline():
             pts, _, duration = line.decode().strip().partition(",")
             try:
                 end_s = max(end_s, float(pts) + float(duration.strip(",")))
             except ValueError:
                 continue  # "N/A": a packet without a time stamp tells nothing
+            yield round(end_s * 1_000_000)
         reading.check()
-    return end_s - start_s
+        await process.check_bounds()
 
 
 def _unreadable(problem: str) -> FanscribeError:

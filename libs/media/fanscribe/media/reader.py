@@ -3,20 +3,29 @@
 import asyncio
 import logging
 import random
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from yarl import URL
 
-from fanscribe.media.http import PassingError, RangeAnswer, RangeClient, UnsatisfiableRangeError
-from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.ahead import Ahead
+from fanscribe.media.headers import NO_HEADERS, RequestHeaders
+from fanscribe.media.http import (
+    PassingError,
+    RangeClient,
+    Target,
+    UnsatisfiableRangeError,
+    changed,
+)
+from fanscribe.media.limits import MediaLimits
+from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.source import Source
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
 
-PAGE_BYTES = 64 * KIB
+# What a place answers to which redirects led, when the signature in its URL is too old.
+_EXPIRED = frozenset({Reason.MEDIA_ACCESS_DENIED, Reason.MEDIA_NOT_FOUND})
 
 
 class Attempts:
@@ -40,39 +49,12 @@ class Attempts:
                 f"the media host {failure.what} ({self._failures} attempts); try again later",
             )
         wait_s = self._limits.backoff_s * 2.0 ** (self._failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        await asyncio.sleep(min(max(wait_s, failure.retry_after_s), self._limits.backoff_max_s))
-
-
-class PageCache:
-    """Pages of sources, shared by all readings of a process; the least used go first."""
-
-    def __init__(self, limits: MediaLimits) -> None:
-        self._capacity_bytes = limits.cache_bytes
-        self._edge_bytes = limits.cache_edge_bytes
-        self._size_bytes = 0
-        self._pages: OrderedDict[tuple[Source, int], bytes] = OrderedDict()
-
-    def keeps(self, source: Source, position: int) -> bool:
-        """Whether the byte at `position` lies where containers keep their indexes."""
-        edge = min(position, source.size_bytes - position)
-        return source.is_pinned and self._capacity_bytes > 0 and edge < self._edge_bytes
-
-    def get(self, source: Source, page: int) -> bytes | None:
-        """Return page number `page`, if it is kept."""
-        data = self._pages.get((source, page))
-        if data is not None:
-            self._pages.move_to_end((source, page))
-        return data
-
-    def put(self, source: Source, page: int, data: bytes) -> None:
-        """Keep a page."""
-        if (source, page) in self._pages:
-            return
-        self._pages[source, page] = data
-        self._size_bytes += len(data)
-        while self._size_bytes > self._capacity_bytes:
-            _, dropped = self._pages.popitem(last=False)
-            self._size_bytes -= len(dropped)
+        await asyncio.sleep(
+            max(
+                min(wait_s, self._limits.backoff_max_s),
+                min(failure.retry_after_s, self._limits.retry_after_max_s),
+            )
+        )
 
 
 class Reader:
@@ -86,35 +68,79 @@ class Reader:
     ) -> None:
         self.source = source
         self.bytes_fetched = 0
+        # Where what is wanted probably ends; from there on, little is read ahead.
+        self.aim_byte: int | None = None
+        # Whether it is read up to there without a seek: then it can be asked for at once.
+        self.reads_on = False
         self._client = client
-        self._url = url
-        self._location = url  # where redirects led to last time
+        self._target = Target(url, source.headers, source)
+        self._location: URL | None = None  # where redirects led to last time
+        self._requests = 0
         self._limits = limits
         self._cache = cache
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes [start, end) of the source in pieces of any length.
 
-        Reads ahead by no more than one block, which grows with what was read in sequence. Close
-        the generator (`aclosing`) to stop fetching. Raises FanscribeError.
+        Fetches no more than the block that is being read and, where it is sure to be needed, the
+        next one; blocks grow with what was read in sequence. Close the generator (`aclosing`) to
+        stop fetching. Raises FanscribeError.
         """
-        position = start
-        while position < end:
-            page, offset = divmod(position, PAGE_BYTES)
-            data = self._cache.get(self.source, page)
-            if data is not None:
-                piece = data[offset : offset + end - position]
-                position += len(piece)
-                yield piece
-                continue
-            block_end = min(end, position + self._block_bytes(position - start))
-            async with aclosing(self._read_block(position, block_end)) as pieces:
-                async for piece in pieces:
-                    position += len(piece)
-                    yield piece
+        async with AsyncExitStack() as stack:
+            position = start
+            pieces, block_end = self._block(start, position, end)
+            while position < end:
+                following: AsyncGenerator[bytes, None] | None = None
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        position += len(piece)
+                        if following is None and block_end < end:
+                            following, following_end = self._block(start, block_end, end)
+                            if self._is_needed(start, following_end):
+                                ahead = Ahead(following)
+                                stack.push_async_callback(ahead.aclose)
+                                following = ahead.pieces()
+                        yield piece
+                if following is not None:
+                    pieces, block_end = following, following_end
 
-    def _block_bytes(self, sequential_bytes: int) -> int:
-        wanted = round(sequential_bytes * self._limits.block_growth)
+    def _block(
+        self, start: int, position: int, end: int
+    ) -> tuple[AsyncGenerator[bytes, None], int]:
+        """Return the pieces from `position` to the end of its block, and that end."""
+        page, offset = divmod(position, PAGE_BYTES)
+        data = self._cache.get(self.source, page)
+        if data is not None:
+            data = data[offset : offset + end - position]
+            return _given(data), position + len(data)
+        block_end = min(end, position + self._block_bytes(start, position))
+        following = range(page + 1, -(-block_end // PAGE_BYTES))
+        kept = next((page for page in following if self._cache.has(self.source, page)), None)
+        if kept is not None:
+            block_end = kept * PAGE_BYTES
+        return self._read_block(position, block_end), block_end
+
+    def _is_needed(self, start: int, block_end: int) -> bool:
+        """Whether a block up to there may be fetched before it is asked for."""
+        if block_end - start < self._limits.ahead_from_bytes:
+            return False
+        return self.aim_byte is None or block_end <= _sure(start, self.aim_byte)
+
+    async def read_all(self, start: int, end: int) -> bytes:
+        """Return bytes [start, end) of the source, as far as there are any."""
+        return b"".join(
+            [piece async for piece in self.read(start, min(end, self.source.size_bytes))]
+        )
+
+    def _block_bytes(self, start: int, position: int) -> int:
+        aim = self.aim_byte
+        if aim is not None and start < aim <= position:
+            start = aim  # whatever was read before was sure to be needed
+        wanted = round((position - start) * self._limits.block_growth)
+        if aim is not None and position < aim:
+            wanted = min(wanted, aim - position)
+            if self.reads_on and position - start >= 2 * self._limits.block_min_bytes:
+                wanted = max(wanted, _sure(start, aim) - position)
         return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
 
     async def _read_block(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
@@ -145,11 +171,9 @@ class Reader:
         attempts = Attempts(self._limits)
         position = start
         while position < end:
+            self._count_request()
             try:
-                async with self._client.get(
-                    self._location, position, end, self.source.precondition()
-                ) as answer:
-                    self._check_pin(answer)
+                async with self._client.get(self._target, position, end, self._location) as answer:
                     self._location = answer.location
                     async for piece in answer.body.iter_any():
                         piece = piece[: answer.content.end - position]  # noqa: PLW2901
@@ -160,10 +184,22 @@ class Reader:
                     if position < answer.content.end:
                         raise PassingError("ends its answers early")
             except PassingError as failure:
-                self._location = self._url
+                self._location = None
                 await attempts.failed(failure)
+            except FanscribeError as error:
+                if self._location in (None, self._target.url) or error.reason not in _EXPIRED:
+                    raise
+                self._location = None
             except UnsatisfiableRangeError as error:
-                raise _changed() from error
+                raise changed() from error
+
+    def _count_request(self) -> None:
+        self._requests += 1
+        if self._requests > self._limits.requests(self.source.size_bytes):
+            raise FanscribeError(
+                Reason.MEDIA_UNREADABLE,
+                "the recording can only be read by too many requests; offer it at another host",
+            )
 
     def _count(self, length: int) -> None:
         self.bytes_fetched += length
@@ -174,19 +210,14 @@ class Reader:
                 " format with an index, such as m4a",
             )
 
-    def _check_pin(self, answer: RangeAnswer) -> None:
-        pin = self.source
-        if (
-            answer.size_bytes != pin.size_bytes
-            or (pin.etag and answer.etag and answer.etag != pin.etag)
-            or (
-                not pin.etag
-                and pin.last_modified
-                and answer.last_modified
-                and answer.last_modified != pin.last_modified
-            )
-        ):
-            raise _changed()
+
+async def _given(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
+def _sure(start: int, aim_byte: int) -> int:
+    """Where what is read from `start` ends at the earliest, if it ends at about `aim_byte`."""
+    return aim_byte - (aim_byte - start) // 8
 
 
 def too_slow() -> FanscribeError:
@@ -196,20 +227,20 @@ def too_slow() -> FanscribeError:
     )
 
 
-def _changed() -> FanscribeError:
-    return FanscribeError(
-        Reason.MEDIA_CHANGED, "the recording was changed while it was being read; start again"
-    )
-
-
-async def pin(client: RangeClient, url: URL, limits: MediaLimits) -> Source:
+async def pin(
+    client: RangeClient, url: URL, limits: MediaLimits, headers: RequestHeaders = NO_HEADERS
+) -> Source:
     """Find out what is at `url`: its size and validator. Raises FanscribeError."""
     attempts = Attempts(limits)
     while True:
         try:
-            async with client.get(url, 0, 1, {}) as answer:
-                await answer.body.read()
-                return Source(str(url), answer.size_bytes, answer.etag, answer.last_modified)
+            async with client.get(Target(url, headers), 0, 1) as answer:
+                await answer.body.readexactly(1)
+                return Source(
+                    str(url), answer.size_bytes, answer.etag, answer.last_modified, headers
+                )
+        except asyncio.IncompleteReadError:
+            await attempts.failed(PassingError("ends its answers early"))
         except PassingError as failure:
             await attempts.failed(failure)
         except UnsatisfiableRangeError as error:

@@ -7,7 +7,7 @@ from fanscribe.media.source import Source
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording whose first audio stream can be extracted."""
+    """A recording one audio stream of which can be extracted."""
 
     source: Source
     container: str  # in ffmpeg's words: "mov,mp4,m4a,3gp,3g2,mj2"
@@ -15,3 +15,5 @@ class Recording:
     stream_index: int  # of the audio stream, among all streams
     start_time_us: int  # time stamp of the timeline's sample 0 in the container
     duration_samples: int  # as the container tells it; extraction to the end tells the truth
+    duration_is_exact: bool = True  # otherwise it is an estimate, and only `extent` tells the end
+    audio_stream: int = 0  # the same stream, counted among the audio streams alone

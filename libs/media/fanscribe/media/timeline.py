@@ -29,6 +29,16 @@ def ms_of(samples: int) -> int:
     return samples * 1000 // SAMPLE_RATE
 
 
+def us_of(samples: int) -> int:
+    """Microseconds before sample number `samples`, rounded down."""
+    return samples * 1_000_000 // SAMPLE_RATE
+
+
+def samples_of_us(microseconds: int) -> int:
+    """Samples in `microseconds`, rounded down."""
+    return microseconds * SAMPLE_RATE // 1_000_000
+
+
 def samples_of_s(seconds: float) -> int:
     """Samples in `seconds`, rounded to the nearest."""
     return round(seconds * SAMPLE_RATE)

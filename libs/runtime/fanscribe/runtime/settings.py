@@ -1,7 +1,6 @@
 """Settings from environment variables, read once when a process starts."""
 
 import sys
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -41,9 +40,6 @@ class ServiceSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # How long work in hand may go on after SIGTERM before it is given up.
     drain_s: float = Field(default=60, ge=0)
-    # Networks that recordings may come from although they are not public, in CIDR notation,
-    # separated by commas ("10.1.0.0/16,::1/128").
-    media_allowed_networks: CommaSeparated[IPv4Network | IPv6Network] = ()
 
 
 def read_settings(settings: type[S]) -> S:

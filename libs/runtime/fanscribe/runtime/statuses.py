@@ -21,6 +21,7 @@ DOMAIN = "fanscribe"
 _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.MEDIA_URL_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.MEDIA_URL_FORBIDDEN: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.MEDIA_HEADERS_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.OPTION_OUT_OF_RANGE: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.MEDIA_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.MEDIA_ACCESS_DENIED: grpc.StatusCode.PERMISSION_DENIED,
@@ -30,6 +31,7 @@ _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.MEDIA_CHANGED: grpc.StatusCode.ABORTED,
     Reason.MEDIA_TRUNCATED: grpc.StatusCode.DATA_LOSS,
     Reason.MEDIA_HOST_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Reason.MEDIA_HOST_UNTRUSTED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.SPLITTERS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.INFERENCE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,

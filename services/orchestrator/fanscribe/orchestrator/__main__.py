@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.orchestrator.discovery import StaticDiscovery
 from fanscribe.orchestrator.job import Parts
@@ -37,9 +36,9 @@ async def serve(settings: OrchestratorSettings) -> None:
     )
     pool = SplitterPool(StaticDiscovery(settings.splitters), scheduler, settings.chunk_timeout_s)
     server = Server([transcriber_pb2.DESCRIPTOR.services_by_name["Transcriber"].full_name])
-    policy = SourcePolicy(allowed_networks=settings.media_allowed_networks)
+    media_access = MediaAccess(settings.source_policy(), settings.media_limits())
     with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:
-        async with MediaAccess(policy) as media, asyncio.TaskGroup() as group:
+        async with media_access as media, asyncio.TaskGroup() as group:
             reach_samples = samples_of_s(settings.boundary_reach_s)
             planner = Planner(media, reach_samples, settings.boundary_searches)
             parts = Parts(media, planner, scheduler, metrics, settings.splitter_wait_s)

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
+from fanscribe.media.streams import StreamChoice
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
 from fanscribe.orchestrator.merger import Merger
 from fanscribe.orchestrator.metrics import OrchestratorMetrics
 from fanscribe.orchestrator.options import Options
-from fanscribe.orchestrator.planner import MacroChunk, Planner, nominal_boundaries
+from fanscribe.orchestrator.planner import MacroChunk, Planner, macro_chunks
 from fanscribe.orchestrator.scheduler import ChunkOrder, Scheduler
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.runtime.streams import Emit
@@ -39,11 +41,19 @@ class Parts:
 class TranscriptionJob:
     """Probes, plans, follows the work of the splitters and emits events."""
 
-    def __init__(self, parts: Parts, url: str, options: Options, deadline_s: float | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        url: str,
+        headers: RequestHeaders,
+        options: Options,
+        deadline_s: float | None,
+    ) -> None:
         """`deadline_s` is a time of `time.monotonic()`; None: no deadline."""
         self.job_id = uuid.uuid4().hex[:16]
         self._parts = parts
         self._url = url
+        self._headers = headers
         self._options = options
         self._deadline_s = deadline_s
         self._began_s = time.monotonic()
@@ -62,11 +72,15 @@ class TranscriptionJob:
         self._trace_context = carrier()
         with stages.labels("job").time():
             with stages.labels("probe").time(), span("probe"):
-                self._recording = await self._parts.media.probe(self._url)
+                self._recording = await self._parts.media.probe(
+                    self._url,
+                    self._headers,
+                    StreamChoice(self._options.audio_stream, self._options.audio_language),
+                )
+            self._warnings.update(dict.fromkeys(self._recording.source.warnings))
             self._ledger = Ledger(self._recording.duration_samples)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
-            duration_samples = self._recording.duration_samples
-            self._chunks = len(nominal_boundaries(duration_samples, macro_samples)) + 1
+            self._chunks = macro_chunks(self._recording.duration_samples, macro_samples)
             await emit(Planned(self.job_id, self._recording, self._options, self._chunks))
             self._parts.scheduler.admit(self)
             try:
@@ -80,6 +94,9 @@ class TranscriptionJob:
     async def _plan(self, recording: Recording, macro_samples: int) -> None:
         def found(chunk: MacroChunk) -> None:
             self._ledger.planned(chunk)
+            # It was an estimate, if the container does not tell how long it is.
+            planned = chunk.index + 1
+            self._chunks = planned if chunk.to_end else max(self._chunks, planned + 1)
             self._parts.scheduler.submit(self, chunk)
 
         await self._parts.planner.plan(recording, macro_samples, found, self._fetched)

@@ -54,7 +54,8 @@ class Ledger:
     """The macro chunks of one job. Every micro result is taken once, from whatever attempt."""
 
     def __init__(self, duration_samples: int) -> None:
-        # As the container tells it, until the last chunk has found the real end.
+        # As the container tells it or its bytes make likely, until the planner knows the end; and
+        # until the last chunk has been read to it.
         self.duration_samples = duration_samples
         self.done_samples = 0
         self.transcribed_samples = 0
@@ -67,7 +68,11 @@ class Ledger:
     def planned(self, chunk: MacroChunk) -> None:
         """Enter a chunk."""
         self._entries[chunk.index] = _Entry(chunk)
-        self._planned = chunk.to_end
+        if chunk.to_end:
+            self.duration_samples = chunk.span.end_sample
+            self._planned = True
+        # An estimate was too short.
+        self.duration_samples = max(self.duration_samples, chunk.span.end_sample)
 
     def received(self, index: int, result: MicroResult) -> bool:
         """Enter a micro result; False if it is known already."""

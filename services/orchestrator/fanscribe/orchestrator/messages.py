@@ -1,5 +1,6 @@
 """The orchestrator's domain as protobuf messages, and back."""
 
+from fanscribe.media.anchor import Anchor
 from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
 from fanscribe.orchestrator.options import Options
@@ -18,6 +19,8 @@ def options_message(options: Options) -> transcriber_pb2.TranscribeOptions:
         ),
         word_timestamps=options.word_timestamps,
         initial_prompt=options.initial_prompt,
+        audio_stream=options.audio_stream,
+        audio_language=options.audio_language,
     )
 
 
@@ -25,6 +28,17 @@ def chunk_ref_of(task: ChunkTask) -> splitter_pb2.ChunkRef:
     """Name an attempt."""
     return splitter_pb2.ChunkRef(
         job_id=task.job.job_id, chunk_index=task.chunk.index, attempt=task.attempt
+    )
+
+
+def anchor_message(anchor: Anchor) -> splitter_pb2.Anchor:
+    """Render where decoding may begin."""
+    return splitter_pb2.Anchor(
+        start_byte=anchor.start_byte,
+        header_bytes=anchor.header_bytes,
+        filler=anchor.filler,
+        offset_us=anchor.offset_us,
+        end_us=anchor.end_us,
     )
 
 
@@ -44,6 +58,8 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
             container=recording.container,
             stream_index=recording.stream_index,
             start_time_us=recording.start_time_us,
+            duration_samples=recording.duration_samples,
+            headers=source.headers.as_dict(),
         ),
         span=splitter_pb2.SampleSpan(
             start_sample=task.chunk.span.start_sample, end_sample=task.chunk.span.end_sample
@@ -53,6 +69,7 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
         timeout_ms=max(1, int(timeout_s * 1000)),
         received_start_samples=order.received_starts,
         trace_context=order.trace_context,
+        anchor=anchor_message(task.chunk.anchor) if task.chunk.anchor else None,
     )
 
 

@@ -11,6 +11,7 @@ MICRO_CHUNK_S: Final = range(5, 30 + 1)
 LONGEST_PROMPT_CHARACTERS: Final = 1000
 
 # The language and its subtags, RFC 5646 section 2.1, as loosely as is safe.
+_LONGEST_TAG_CHARACTERS: Final = 64
 _LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -24,6 +25,8 @@ class Options:
     translate: bool
     word_timestamps: bool
     initial_prompt: str
+    audio_stream: int | None = None  # among the audio streams alone
+    audio_language: str = ""  # of the audio stream, a BCP 47 tag
 
     def __post_init__(self) -> None:
         """Check the ranges; raises FanscribeError OPTION_OUT_OF_RANGE."""
@@ -35,17 +38,27 @@ class Options:
                 f"initial_prompt has {len(self.initial_prompt)} characters; at most "
                 f"{LONGEST_PROMPT_CHARACTERS} are allowed",
             )
+        _check_tag("audio_language", self.audio_language)
+        if self.audio_stream is not None and self.audio_language:
+            raise FanscribeError(
+                Reason.OPTION_OUT_OF_RANGE,
+                "audio_stream and audio_language both choose an audio stream; give one of them",
+            )
 
 
 def language_of(tag: str) -> str:
     """Return the language of a BCP 47 tag ("pt-BR": "pt"); raises OPTION_OUT_OF_RANGE."""
-    if tag and not _LANGUAGE_TAG.fullmatch(tag):
+    _check_tag("language", tag)
+    return tag.partition("-")[0].lower()
+
+
+def _check_tag(name: str, tag: str) -> None:
+    if tag and not (len(tag) <= _LONGEST_TAG_CHARACTERS and _LANGUAGE_TAG.fullmatch(tag)):
         raise FanscribeError(
             Reason.OPTION_OUT_OF_RANGE,
-            f"language {tag[:40]!r} is not a BCP 47 tag such as 'en' or 'pt-BR'; "
-            "leave it empty to have the language detected",
+            f"{name} {tag[:40]!r} is not a BCP 47 tag such as 'en' or 'pt-BR'; leave it empty for "
+            "the default",
         )
-    return tag.partition("-")[0].lower()
 
 
 def _check_range(name: str, value: int, allowed: range) -> None:

@@ -1,13 +1,15 @@
 """Cuts a recording into macro chunks at pauses near a fixed grid."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.anchor import Anchor
+from fanscribe.media.extent import Extent
 from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
@@ -25,19 +27,27 @@ class MacroChunk:
     index: int
     span: Span
     to_end: bool  # the last one: goes on to the end, wherever that really is
+    anchor: Anchor | None = None  # where its decoding may begin; None: ffmpeg finds that best
 
 
-def nominal_boundaries(duration_samples: int, macro_samples: int) -> list[int]:
-    """Return the grid positions between macro chunks, neither start nor end."""
-    last = duration_samples - int(macro_samples * _SHORTEST_LAST)
-    return list(range(macro_samples, last + 1, macro_samples))
+def macro_chunks(duration_samples: int, macro_samples: int) -> int:
+    """Number of macro chunks of a recording."""
+    return max(0, (duration_samples - _shortest_last(macro_samples)) // macro_samples) + 1
+
+
+def _shortest_last(macro_samples: int) -> int:
+    return int(macro_samples * _SHORTEST_LAST)
+
+
+Search = Callable[[int], Coroutine[None, None, int]]
 
 
 class Planner:
     """Finds macro chunks.
 
-    Every boundary is looked for by itself, so the same recording and options give the same plan,
-    and the first chunk is known before anything else has been read.
+    Every boundary is looked for by itself, and where there is one depends on nothing but the
+    recording, so the same recording and options give the same plan. The first chunk is known
+    before anything else has been read, even where only the last byte tells how long it all is.
     """
 
     def __init__(self, media: MediaAccess, reach_samples: int, searches: int) -> None:
@@ -57,7 +67,38 @@ class Planner:
         The spans tile [0, duration). `fetched` is told the bytes that the search took. Raises
         FanscribeError.
         """
-        nominal = nominal_boundaries(recording.duration_samples, macro_samples)
+        async with self._media.extent(recording) as extent:
+            try:
+                await self._plan(recording, extent, macro_samples, found, fetched)
+            finally:
+                fetched(extent.bytes_fetched)
+
+    async def _plan(
+        self,
+        recording: Recording,
+        extent: Extent,
+        macro_samples: int,
+        found: Callable[[MacroChunk], None],
+        fetched: Callable[[int], None],
+    ) -> None:
+        index = start = 0
+        searches: asyncio.Queue[asyncio.Task[int] | None] = asyncio.Queue(self._searches)
+        async with asyncio.TaskGroup() as group:
+            search = self._searching(recording, macro_samples, fetched)
+            group.create_task(_look_ahead(extent, macro_samples, search, searches, group))
+            while (task := await searches.get()) is not None:
+                span_of_chunk = Span(start, await task)
+                anchor = await self._media.anchor(recording, span_of_chunk, fetched)
+                found(MacroChunk(index, span_of_chunk, to_end=False, anchor=anchor))
+                index, start = index + 1, span_of_chunk.end_sample
+        rest = Span(start, max(start, await extent.end()))
+        anchor = await self._media.anchor(recording, rest, fetched)
+        found(MacroChunk(index, rest, to_end=True, anchor=anchor))
+
+    def _searching(
+        self, recording: Recording, macro_samples: int, fetched: Callable[[int], None]
+    ) -> Search:
+        """Return what finds the boundary near a position; not too many at a time."""
         reach = min(self._reach_samples, macro_samples // 4)
         permits = asyncio.Semaphore(self._searches)
 
@@ -68,19 +109,11 @@ class Planner:
                 fetched(bytes_fetched)
                 return boundary
 
-        start = 0
-        async with asyncio.TaskGroup() as group:
-            searches = [group.create_task(search(position)) for position in nominal]
-            for index, task in enumerate(searches):
-                boundary = await task
-                found(MacroChunk(index, Span(start, boundary), to_end=False))
-                start = boundary
-        end = max(start, recording.duration_samples)
-        found(MacroChunk(len(nominal), Span(start, end), to_end=True))
+        return search
 
     async def _boundary(self, recording: Recording, nominal: int, reach: int) -> tuple[int, int]:
         """Return the boundary near `nominal`, in samples, and the bytes fetched to find it."""
-        window = Span(nominal - reach, min(nominal + reach, recording.duration_samples))
+        window = Span(nominal - reach, nominal + reach)
         if window.samples < FRAME_SAMPLES:
             return nominal, 0
         detector = SpeechDetector()
@@ -93,3 +126,18 @@ class Planner:
         if frame is None:
             frame = least_speech(probabilities)
         return window.start_sample + frame * FRAME_SAMPLES, fetched
+
+
+async def _look_ahead(
+    extent: Extent,
+    macro_samples: int,
+    search: Search,
+    searches: asyncio.Queue[asyncio.Task[int] | None],
+    group: asyncio.TaskGroup,
+) -> None:
+    """Begin the search for each boundary of the grid that the recording has; None ends them."""
+    position = macro_samples
+    while await extent.reaches(position + _shortest_last(macro_samples)):
+        await searches.put(group.create_task(search(position)))
+        position += macro_samples
+    await searches.put(None)

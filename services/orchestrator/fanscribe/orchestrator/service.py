@@ -9,6 +9,7 @@ from typing import Any
 
 from grpc import aio
 
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.timeline import ms_of
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.job import Parts, TranscriptionJob
@@ -88,10 +89,11 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
         self, request: pb.TranscribeRequest, time_left_s: float | None, emit: Emit[Event]
     ) -> None:
         options = self._options(request.options)
+        headers = RequestHeaders.of(request.media_headers)
         self._admit()
         try:
             deadline_s = None if time_left_s is None else time.monotonic() + time_left_s
-            job = TranscriptionJob(self._parts, request.media_url, options, deadline_s)
+            job = TranscriptionJob(self._parts, request.media_url, headers, options, deadline_s)
             with log_context(job_id=job.job_id):
                 await _recorded(job, emit, self._parts.metrics)
         finally:
@@ -128,6 +130,8 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
             translate=asked.task == pb.TASK_TRANSLATE,
             word_timestamps=asked.word_timestamps,
             initial_prompt=asked.initial_prompt,
+            audio_stream=asked.audio_stream if asked.HasField("audio_stream") else None,
+            audio_language=asked.audio_language,
         )
 
 
@@ -165,6 +169,8 @@ def _message(event: Event) -> pb.TranscribeEvent:
 
 def _plan(event: Planned) -> pb.Plan:
     recording = event.recording
+    options = options_message(event.options)
+    options.audio_stream = recording.audio_stream
     return pb.Plan(
         job_id=event.job_id,
         duration_ms=ms_of(recording.duration_samples),
@@ -172,7 +178,7 @@ def _plan(event: Planned) -> pb.Plan:
         macro_chunks=event.macro_chunks,
         container=recording.container,
         codec=recording.codec,
-        options=options_message(event.options),
+        options=options,
     )
 
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from fanscribe.runtime.settings import CommaSeparated, ServiceSettings
+from fanscribe.media.settings import MediaSettings
+from fanscribe.runtime.settings import CommaSeparated
 
 
 def _check_address(value: str) -> str:
@@ -17,8 +18,8 @@ def _check_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_check_address)]
 
 
-class OrchestratorSettings(ServiceSettings):
-    """Read from the environment; see `ServiceSettings` for the names."""
+class OrchestratorSettings(MediaSettings):
+    """Read from the environment; see `Settings` for the names."""
 
     # Addresses of the splitters, host:port, separated by commas.
     splitters: CommaSeparated[Address] = ()

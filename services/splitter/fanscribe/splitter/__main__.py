@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy
 from fanscribe.runtime.logs import configure_logs
 from fanscribe.runtime.metrics import metrics_server, new_registry
 from fanscribe.runtime.server import Bind, Server, stop_requested
@@ -30,10 +29,10 @@ async def serve(settings: SplitterSettings) -> None:
     metrics = SplitterMetrics(registry)
     slots = Slots(settings.slots, metrics)
     server = Server([splitter_pb2.DESCRIPTOR.services_by_name["Splitter"].full_name])
-    policy = SourcePolicy(allowed_networks=settings.media_allowed_networks)
+    media_access = MediaAccess(settings.source_policy(), settings.media_limits())
     with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:
         async with (
-            MediaAccess(policy) as media,
+            media_access as media,
             Transcriber(settings, metrics) as transcriber,
         ):
             service = SplitterService(Worker(media, transcriber, metrics), slots, metrics)

@@ -8,6 +8,8 @@ from typing import Any
 
 from grpc import aio
 
+from fanscribe.media.anchor import Anchor
+from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.timeline import Span, ms_of
@@ -219,12 +221,18 @@ def _assignment(message: pb.ChunkAssignment) -> Assignment:
     span = Span(message.span.start_sample, message.span.end_sample)
     return Assignment(
         recording=Recording(
-            source=Source(media.url, media.size_bytes, media.etag, media.last_modified),
+            source=Source(
+                url=media.url,
+                size_bytes=media.size_bytes,
+                etag=media.etag,
+                last_modified=media.last_modified,
+                headers=RequestHeaders.of(media.headers),
+            ),
             container=media.container,
             codec="",
             stream_index=media.stream_index,
             start_time_us=media.start_time_us,
-            duration_samples=span.end_sample,
+            duration_samples=media.duration_samples,
         ),
         span=span,
         to_end=message.to_end,
@@ -236,6 +244,17 @@ def _assignment(message: pb.ChunkAssignment) -> Assignment:
             initial_prompt=options.initial_prompt,
         ),
         received=frozenset(message.received_start_samples),
+        anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
+    )
+
+
+def _anchor(message: pb.Anchor) -> Anchor:
+    return Anchor(
+        start_byte=message.start_byte,
+        header_bytes=message.header_bytes,
+        filler=message.filler,
+        offset_us=message.offset_us,
+        end_us=message.end_us if message.HasField("end_us") else None,
     )
 
 

@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from fanscribe.runtime.settings import ServiceSettings
+from fanscribe.media.settings import MediaSettings
 
 
-class SplitterSettings(ServiceSettings):
-    """Read from the environment; see `ServiceSettings` for the names."""
+class SplitterSettings(MediaSettings):
+    """Read from the environment; see `Settings` for the names."""
 
     # Where Triton's gRPC endpoint is, as host:port or a gRPC name such as dns:///triton:8001.
     inference_address: str = "localhost:8001"

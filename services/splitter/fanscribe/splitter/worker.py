@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.anchor import Anchor
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import SpeechDetector
 from fanscribe.media.timeline import Span, samples_of_s
@@ -25,6 +26,7 @@ class Assignment:
     options: ModelOptions
     # Start samples of micro chunks whose text is known from an earlier attempt.
     received: frozenset[int]
+    anchor: Anchor | None = None  # where decoding may begin, if the orchestrator has found it
 
 
 @dataclass
@@ -61,7 +63,10 @@ class Worker:
             samples_of_s(assignment.longest_micro_chunk_s),
         )
         extraction = self._media.extract(
-            assignment.recording, assignment.span, to_end=assignment.to_end
+            assignment.recording,
+            assignment.span,
+            to_end=assignment.to_end,
+            anchor=assignment.anchor,
         )
         async with asyncio.TaskGroup() as group, extraction as audio:
             try:

@@ -1,0 +1,97 @@
+"""MPEG-TS: the packets in which pieces of audio begin, and their time stamps."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from fanscribe.media.anchor import Anchor, Mark
+from fanscribe.media.limits import KIB
+from fanscribe.media.reader import Reader
+from fanscribe.media.recording import Recording
+
+_PACKET_BYTES: Final = 188
+_SYNC: Final = 0x47
+_CLOCK_HZ: Final = 90_000
+_HEADER_LOOK_BYTES: Final = 64 * KIB
+# Elementary streams that hold audio: MPEG audio and AAC, private (AC-3), extended.
+_AUDIO_IDS: Final = frozenset({*range(0xC0, 0xE0), 0xBD, 0xFD})
+
+
+class PacketLayout:
+    """A `landmarks.Layout`."""
+
+    has_index = False
+    # Streams stand beside one another only roughly, and a piece may hold half a second.
+    preroll_us = 2_000_000
+
+    def __init__(self, header_bytes: int) -> None:
+        self.header_bytes = header_bytes
+
+    def marks(self, data: bytes, offset: int) -> list[Mark]:
+        """Return the packets in which audio with a time stamp begins."""
+        first = -offset % _PACKET_BYTES
+        return [
+            Mark(offset + at, pts * 1_000_000 // _CLOCK_HZ)
+            for at in range(first, len(data) - _PACKET_BYTES + 1, _PACKET_BYTES)
+            if (pts := _audio_pts(data[at : at + _PACKET_BYTES])) is not None
+        ]
+
+    def end_us(self, data: bytes, offset: int) -> int | None:
+        """Return where the last piece begins, held for as long as the one before it."""
+        times = [mark.time_us for mark in self.marks(data, offset)]
+        return 2 * times[-1] - times[-2] if len(times) > 1 else None
+
+    def anchor(self, start_byte: int) -> Anchor:
+        """Return the view: the tables of the first packets, then what follows."""
+        return Anchor(start_byte, self.header_bytes)
+
+
+def _payload(packet: bytes) -> bytes:
+    """Content of a packet in which something begins; empty for others."""
+    if packet[0] != _SYNC or not packet[1] & 0x40 or not packet[3] & 0x10:
+        return b""
+    return packet[5 + packet[4] :] if packet[3] & 0x20 else packet[4:]
+
+
+def _audio_pts(packet: bytes) -> int | None:
+    payload = _payload(packet)
+    if len(payload) < 14 or payload[:3] != b"\0\0\1" or payload[3] not in _AUDIO_IDS:
+        return None
+    if not payload[7] & 0x80:
+        return None
+    high, middle, low = payload[9], payload[10:12], payload[12:14]
+    return (
+        (high >> 1 & 7) << 30
+        | int.from_bytes(middle, "big") >> 1 << 15
+        | int.from_bytes(low, "big") >> 1
+    )
+
+
+def _tables(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the end of each packet in which something begins, its id, and its content."""
+    for at in range(0, len(data) - _PACKET_BYTES + 1, _PACKET_BYTES):
+        packet = data[at : at + _PACKET_BYTES]
+        if packet[0] != _SYNC:
+            return
+        payload = _payload(packet)
+        if payload:
+            yield at + _PACKET_BYTES, int.from_bytes(packet[1:3], "big") & 0x1FFF, payload
+
+
+async def open_packets(
+    reader: Reader,
+    recording: Recording,  # noqa: ARG001  every stream has its own time stamps
+) -> PacketLayout | None:
+    """Look for the tables at the head of a transport stream; None if they are not there."""
+    maps: set[int] = set()
+    for end, pid, payload in _tables(await reader.read_all(0, _HEADER_LOOK_BYTES)):
+        if pid == 0:
+            section = payload[1 + payload[0] :]
+            length = int.from_bytes(section[1:3], "big") & 0xFFF
+            for at in range(8, length - 1, 4):
+                if section[at : at + 2] != b"\0\0":
+                    maps.add(int.from_bytes(section[at + 2 : at + 4], "big") & 0x1FFF)
+        elif pid in maps:
+            maps.discard(pid)
+            if not maps:
+                return PacketLayout(end)
+    return None

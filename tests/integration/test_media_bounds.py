@@ -1,0 +1,64 @@
+"""What an ffmpeg that runs here may use, and where it may go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fanscribe.media.access import MediaAccess
+from fanscribe.media.ffmpeg import running
+from fanscribe.media.limits import MIB, MediaLimits
+from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.timeline import Span
+from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.audio import english_clips, silence
+from tests.support.range_server import RangeServer
+
+LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
+CLIP = english_clips()[0].path
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RangeServer]:
+    async with RangeServer() as server:
+        yield server
+
+
+async def test_memory_cpu_time_and_files_are_bounded(server: RangeServer, tmp_path: Path) -> None:
+    hours = silence(tmp_path / "hours.wav", 7200)
+    limits = MediaLimits(extract_deadline_s=200, ffmpeg_memory_bytes=700 * MIB)
+    async with MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.add("hours.wav", hours))
+        async with access.extract(recording, Span(0, recording.duration_samples)) as extraction:
+            await anext(aiter(extraction))
+            (ffmpeg,) = psutil.Process().children()
+            assert ffmpeg.name() == "ffmpeg"
+            assert ffmpeg.rlimit(psutil.RLIMIT_AS) == (700 * MIB, 700 * MIB)
+            assert ffmpeg.rlimit(psutil.RLIMIT_CPU) == (200, 200)
+            assert ffmpeg.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
+            assert ffmpeg.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+            environment = ffmpeg.environ()
+    assert set(environment) <= {"PATH", "LC_ALL", "http_proxy", "no_proxy"}
+
+
+async def test_more_computing_than_is_allowed_is_told_as_that() -> None:
+    second = MediaLimits(probe_deadline_s=1, extract_deadline_s=1)
+    endless = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anullsrc", "-f", "null", "-"]
+    async with running(endless, second) as process, asyncio.timeout(60):
+        assert await process.stdout.read() == b""
+        with pytest.raises(FanscribeError) as refused:
+            await process.check_bounds()
+    assert refused.value.reason is Reason.MEDIA_UNREADABLE
+
+
+async def test_no_host_but_the_loopback_gateway_is_asked() -> None:
+    """Even where no format whitelist, and no code of ours, would hold ffmpeg back."""
+    async with RangeServer(host="127.0.0.2") as elsewhere:
+        url = elsewhere.add("clip", CLIP)
+        async with running(["ffprobe", "-v", "error", url], MediaLimits()) as process:
+            async with asyncio.timeout(20):
+                await process.stdout.read()
+            assert await process.exit_code() != 0
+        assert not elsewhere.connections

@@ -1,0 +1,91 @@
+"""Reading ahead: the same bytes, one block early, and nothing left when reading stops."""
+
+import asyncio
+import random
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+from yarl import URL
+
+from fanscribe.media.http import RangeClient
+from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.pages import PageCache
+from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.reader import Reader, pin
+from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.polling import eventually
+from tests.support.range_server import Fault, RangeServer
+
+CONTENT = random.Random(3).randbytes(2_000 * KIB)
+LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
+EAGER = MediaLimits(
+    cache_bytes=0,
+    block_min_bytes=64 * KIB,
+    block_growth=0.0,
+    ahead_from_bytes=0,
+    attempts=3,
+    backoff_s=0.0,
+)
+
+
+async def test_the_next_block_is_asked_for_while_one_is_read() -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, EAGER) as client:
+        url = URL(server.add("a", CONTENT))
+        reader = Reader(client, await pin(client, url, EAGER), url, EAGER, PageCache(EAGER))
+        document = server.document("a")
+        async with aclosing(reader.read(0, len(CONTENT))) as pieces:
+            await anext(pieces)
+            await eventually(lambda: document.requests == 3, "two blocks are asked for")
+            await eventually(lambda: server.open_requests == 0, "both are here")
+        assert document.bytes_sent <= 1 + 2 * EAGER.block_min_bytes
+        document.requests = 0
+        data = b"".join([piece async for piece in reader.read(0, len(CONTENT))])
+        assert data == CONTENT
+        assert document.requests == -(-len(CONTENT) // EAGER.block_min_bytes)
+
+
+async def test_what_befalls_the_block_ahead_is_told_when_it_is_reached() -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, EAGER) as client:
+        url = URL(server.add("a", CONTENT))
+        reader = Reader(client, await pin(client, url, EAGER), url, EAGER, PageCache(EAGER))
+        server.document("a").faults = [Fault(status=403, first_byte_from=64 * KIB)]
+        read = bytearray()
+
+        async def read_all() -> None:
+            async for piece in reader.read(0, len(CONTENT)):
+                read.extend(piece)
+
+        with pytest.raises(FanscribeError) as refused:
+            await read_all()
+        assert refused.value.reason is Reason.MEDIA_ACCESS_DENIED
+        assert bytes(read) == CONTENT[: 64 * KIB]
+
+
+async def test_stopping_stops_the_block_ahead() -> None:
+    async with RangeServer() as server, RangeClient(LOOPBACK, EAGER) as client:
+        url = URL(server.add("a", CONTENT))
+        reader = Reader(client, await pin(client, url, EAGER), url, EAGER, PageCache(EAGER))
+        server.document("a").faults = [Fault(stall_head=True, first_byte_from=64 * KIB)]
+        tasks = len(asyncio.all_tasks())
+        async with aclosing(reader.read(0, len(CONTENT))) as pieces:
+            await anext(pieces)
+            await eventually(lambda: server.open_requests == 1, "the next block is asked for")
+        await eventually(lambda: server.open_requests == 0, "nobody waits for it any more")
+        await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "no task is left")
+
+
+async def test_what_is_sure_to_be_needed_is_asked_for_at_once() -> None:
+    limits = replace(EAGER, ahead_from_bytes=1 << 40, block_growth=0.125)
+    async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
+        url = URL(server.add("a", CONTENT))
+        source = await pin(client, url, limits)
+        document = server.document("a")
+        requests = []
+        for reads_on in (False, True):
+            reader = Reader(client, source, url, limits, PageCache(limits))
+            reader.aim_byte, reader.reads_on = len(CONTENT), reads_on
+            document.requests = 0
+            assert await reader.read_all(0, len(CONTENT)) == CONTENT
+            requests.append(document.requests)
+        assert requests[1] <= requests[0] / 2

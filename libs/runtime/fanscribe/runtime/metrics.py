@@ -1,14 +1,11 @@
 """The `/metrics` page of a process."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
-
-_log = logging.getLogger(__name__)
 
 # Upper edges in seconds for how long a stage took, from a cached byte to a long chunk.
 STAGE_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)

@@ -133,11 +133,6 @@ class Ledger:
         return sum(entry.done for entry in self._entries.values())
 
     @property
-    def chunks_planned(self) -> int:
-        """Number of chunks whose boundaries are known."""
-        return len(self._entries)
-
-    @property
     def language(self) -> str:
         """Language of most of the speech; empty if there was none."""
         heard = self._language_samples

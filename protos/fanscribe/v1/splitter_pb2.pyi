@@ -434,14 +434,17 @@ class MicroResult(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    WORDLESS_SAMPLES_FIELD_NUMBER: _builtins.int
     transcribed_samples: _builtins.int
     """Samples of it that were sent to the model; 0 for silence."""
     speech_samples: _builtins.int
-    """Samples of it in which speech was detected."""
+    """Samples of it in which speech was detected for certain."""
     language: _builtins.str
     """Language given to or detected by the model, an ISO 639-1 code; empty for silence."""
     language_probability: _builtins.float
     """Probability of that language, 0 to 1; 1 where it was given."""
+    wordless_samples: _builtins.int
+    """Samples of that speech in which the model heard no words, although it was asked again."""
     @_builtins.property
     def chunk(self) -> Global___ChunkRef:
         """The attempt this is about."""
@@ -469,10 +472,11 @@ class MicroResult(_message.Message):
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        wordless_samples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings", "wordless_samples", b"wordless_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -472,9 +472,11 @@ class Coverage(_message.Message):
     silent_ms: _builtins.int
     """Audio in which no speech was detected and that no model saw, in milliseconds."""
     speech_ms: _builtins.int
-    """Speech detected, in milliseconds: a part of transcribed_ms."""
+    """Speech detected for certain, in milliseconds: a part of transcribed_ms."""
     speech_without_text_ms: _builtins.int
-    """Part of speech_ms for which the model returned no text at all, in milliseconds."""
+    """Part of speech_ms in which the model heard no words, in milliseconds, although it was asked again:
+    stretches between its segments with more than a second of speech.
+    """
     def __init__(
         self,
         *,

@@ -19,8 +19,14 @@ def segment(text: str) -> TextSegment:
 
 
 def result(start: int, end: int, *texts: str, language: str = "en") -> MicroResult:
+    samples = end - start
     return MicroResult(
-        Span(start, end), end - start, end - start, language, tuple(map(segment, texts))
+        Span(start, end),
+        transcribed_samples=samples,
+        speech_samples=samples,
+        wordless_samples=0 if texts else samples,
+        language=language,
+        segments=tuple(map(segment, texts)),
     )
 
 

@@ -75,8 +75,11 @@ def test_micro_chunks_tile_and_blocks_make_no_difference(
     assert_tiles(first, audio)
     assert [chunk.span for chunk in first] == [chunk.span for chunk in second]
     assert all(len(chunk.audio) <= longest_s * 16_000 for chunk in first)
-    spoken = int((audio[::FRAME_SAMPLES] >= 30).sum()) * FRAME_SAMPLES
-    assert sum(chunk.speech_samples for chunk in first) >= spoken
+    certain = int((audio[::FRAME_SAMPLES] >= 50).sum()) * FRAME_SAMPLES
+    assert sum(chunk.speech_samples for chunk in first) >= certain
+    for chunk in first:
+        assert all(one.start_sample >= 0 and one.samples > 0 for one in chunk.speech)
+        assert all(one.end_sample <= len(chunk.audio) for one in chunk.speech)
 
 
 def test_an_unfinished_last_frame_belongs_to_the_last_chunk() -> None:
@@ -104,6 +107,13 @@ def test_silence_is_told_without_audio() -> None:
     assert_tiles(chunks, audio)
     assert len(chunks) == 4
     assert all(len(chunk.audio) == 0 and chunk.speech_samples == 0 for chunk in chunks)
+
+
+def test_what_may_be_noise_is_sent_but_is_not_speech_for_certain() -> None:
+    audio = audio_of((2, 20), (4, 0), (1, 90), (0.5, 0), (1, 20))
+    doubtful, certain = cut(audio)
+    assert (len(doubtful.audio) > 0, doubtful.speech) == (True, ())
+    assert [one.samples for one in certain.speech] == [31 * FRAME_SAMPLES]
 
 
 def test_speech_without_a_pause_is_cut_where_it_is_least_like_speech() -> None:

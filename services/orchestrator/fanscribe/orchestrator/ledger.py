@@ -38,6 +38,7 @@ class MicroResult:
     span: Span
     transcribed_samples: int
     speech_samples: int
+    wordless_samples: int
     language: str
     segments: tuple[TextSegment, ...]
     warnings: tuple[str, ...] = ()
@@ -83,9 +84,8 @@ class Ledger:
         self.done_samples += result.span.samples
         self.transcribed_samples += result.transcribed_samples
         self.speech_samples += result.speech_samples
-        if not result.segments:
-            self.wordless_speech_samples += result.speech_samples
-        elif result.language:
+        self.wordless_speech_samples += result.wordless_samples
+        if result.segments and result.language:
             heard = self._language_samples.get(result.language, 0)
             self._language_samples[result.language] = heard + result.speech_samples
         return True

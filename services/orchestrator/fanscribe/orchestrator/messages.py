@@ -79,6 +79,7 @@ def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
         span=Span(message.span.start_sample, message.span.end_sample),
         transcribed_samples=message.transcribed_samples,
         speech_samples=message.speech_samples,
+        wordless_samples=message.wordless_samples,
         language=message.language,
         segments=tuple(_segment_of(segment) for segment in message.segments),
         warnings=tuple(message.warnings),

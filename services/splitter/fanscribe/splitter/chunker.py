@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
+from fanscribe.media.pauses import SpeechGate, certain_speech, least_speech, longest_pause
 from fanscribe.media.speech import FRAME_SAMPLES
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 
@@ -41,7 +41,13 @@ class MicroChunk:
     span: Span
     audio_start_sample: int
     audio: NDArray[np.int16]  # empty for silence
-    speech_samples: int
+    # Where in it somebody speaks for certain, in samples from the start of `audio`.
+    speech: tuple[Span, ...]
+
+    @property
+    def speech_samples(self) -> int:
+        """How much of the audio is speech for certain."""
+        return sum(stretch.samples for stretch in self.speech)
 
 
 class Chunker:
@@ -123,7 +129,10 @@ class Chunker:
             audio_start_sample=self._start_sample + begin,
             # A copy: a view would keep the whole buffer alive while the model works.
             audio=self._audio[begin:stop].copy(),
-            speech_samples=min(len(voiced) * FRAME_SAMPLES, stop - begin),
+            speech=tuple(
+                Span(first * FRAME_SAMPLES - begin, min(last * FRAME_SAMPLES, stop) - begin)
+                for first, last in certain_speech(self._probabilities[:cut], self._speech[:cut])
+            ),
         )
         self._start_sample += end
         self._audio = self._audio[end:]

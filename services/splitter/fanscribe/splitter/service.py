@@ -12,7 +12,7 @@ from fanscribe.media.anchor import Anchor
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.source import Source
-from fanscribe.media.timeline import Span, ms_of
+from fanscribe.media.timeline import Span, ms_of, samples_of_s
 from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
 from fanscribe.runtime.logs import log_context
 from fanscribe.runtime.streams import Emit, stream_of
@@ -269,6 +269,9 @@ def _micro_result(
     )
     if transcript is not None:
         start_ms = ms_of(chunk.audio_start_sample)
+        result.wordless_samples = min(
+            samples_of_s(transcript.wordless_ms / 1000), chunk.speech_samples
+        )
         result.language = transcript.language
         result.language_probability = transcript.language_probability
         result.segments.extend(

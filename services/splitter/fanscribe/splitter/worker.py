@@ -106,6 +106,6 @@ class Worker:
             self._metrics.inference_in_flight.track_inprogress(),
             span("micro chunk", samples=len(chunk.audio)),
         ):
-            transcript = await self._transcriber.transcribe(chunk.audio, options)
+            transcript = await self._transcriber.transcribe(chunk.audio, options, chunk.speech)
         self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
         await report(chunk, transcript)

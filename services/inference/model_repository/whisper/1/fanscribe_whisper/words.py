@@ -53,7 +53,7 @@ def split_words(tokens: Sequence[int], vocabulary: Vocabulary, language: str) ->
         if not _is_punctuation(bare):
             words.append(Word(opening + bare, piece.first_token, piece.last_token))
             opening = ""
-        elif words and not _is_opening(bare):
+        elif words and not opening and not _is_opening(bare):
             words[-1].text += piece.text.rstrip()
         else:
             opening += bare

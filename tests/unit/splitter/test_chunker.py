@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fanscribe.media.pauses import SHORTEST_PAUSE_FRAMES, longest_pause, pauses
 from fanscribe.media.speech import FRAME_SAMPLES
-from fanscribe.splitter.chunker import Chunker, MicroChunk
+from fanscribe.splitter.chunker import OVERLAP_FRAMES, Chunker, MicroChunk
 
 FRAMES_PER_S = 16_000 / FRAME_SAMPLES
 
@@ -118,8 +118,22 @@ def test_what_may_be_noise_is_sent_but_is_not_speech_for_certain() -> None:
 
 def test_speech_without_a_pause_is_cut_where_it_is_least_like_speech() -> None:
     audio = audio_of((17, 90), (0.1, 40), (13, 90))
-    first = cut(audio, longest_s=20)[0]
+    first, second = cut(audio, longest_s=20)
     assert first.span.end_sample - 1000 == pytest.approx(17.05 * 16_000, abs=4 * FRAME_SAMPLES)
+    assert (first.cut_in_speech, second.cut_in_speech) == (True, False)
+    # What was cut in two is whole in the second one.
+    assert (first.continues, second.continues) == (False, True)
+    assert second.overlap_samples == OVERLAP_FRAMES * FRAME_SAMPLES
+    assert second.transcribed_samples == second.speech_samples == second.span.samples
+
+
+def test_speech_that_ends_just_after_a_cut_is_not_lost() -> None:
+    audio = audio_of((17, 90), (0.1, 40), (3.2, 90), (9, 0))
+    chunks = cut(audio, longest_s=20)
+    assert_tiles(chunks, audio)
+    assert [chunk.continues for chunk in chunks] == [False, True, False]
+    spoken = sum(chunk.speech_samples for chunk in chunks)
+    assert spoken == pytest.approx(20.3 * 16_000, abs=5 * FRAME_SAMPLES)
 
 
 def test_memory_is_bounded_by_the_longest_chunk() -> None:

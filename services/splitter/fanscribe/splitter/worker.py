@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
@@ -15,9 +15,9 @@ from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class Assignment:
-    """A macro chunk to work on."""
+    """A macro chunk to work on. Its language may be decided while it is worked on."""
 
     recording: Recording
     span: Span
@@ -27,6 +27,10 @@ class Assignment:
     # Start samples of micro chunks whose text is known from an earlier attempt.
     received: frozenset[int]
     anchor: Anchor | None = None  # where decoding may begin, if the orchestrator has found it
+
+    def decide_language(self, language: str) -> None:
+        """Fix the language of everything that is not reported yet, an ISO 639-1 code."""
+        self.options = replace(self.options, language=language)
 
 
 @dataclass
@@ -98,14 +102,19 @@ class Worker:
             await report(chunk, None)
         else:
             await self._transcriber.permits.acquire()
-            task = group.create_task(self._transcribe(chunk, assignment.options, report))
+            task = group.create_task(self._transcribe(chunk, assignment, report))
             task.add_done_callback(lambda _: self._transcriber.permits.release())
 
-    async def _transcribe(self, chunk: MicroChunk, options: ModelOptions, report: Report) -> None:
+    async def _transcribe(self, chunk: MicroChunk, assignment: Assignment, report: Report) -> None:
         with (
             self._metrics.inference_in_flight.track_inprogress(),
             span("micro chunk", samples=len(chunk.audio)),
         ):
-            transcript = await self._transcriber.transcribe(chunk.audio, options)
+            asked = assignment.options
+            transcript = await self._transcriber.transcribe(chunk.audio, asked)
+            options = assignment.options
+            if options is not asked and transcript.language != options.language:
+                # The language was decided meanwhile, and it is another one.
+                transcript = await self._transcriber.transcribe(chunk.audio, options)
         self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
         await report(chunk, transcript)

@@ -3,6 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
@@ -12,7 +16,20 @@ from fanscribe.media.timeline import Span, samples_of_s
 from fanscribe.runtime.tracing import span
 from fanscribe.splitter.chunker import Chunker, MicroChunk
 from fanscribe.splitter.metrics import SplitterMetrics
-from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
+from fanscribe.splitter.transcription import ModelOptions, Transcript
+
+
+class Model(Protocol):
+    """What turns micro chunks into text; `transcription.Transcriber`."""
+
+    @property
+    def permits(self) -> asyncio.Semaphore:
+        """Bounds what it works on: take one before `transcribe`, give it back after."""
+        ...
+
+    async def transcribe(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+        """Transcribe mono 16 kHz samples. Raises FanscribeError."""
+        ...
 
 
 @dataclass(kw_only=True)
@@ -48,11 +65,9 @@ Report = Callable[[MicroChunk, Transcript | None], Awaitable[None]]
 class Worker:
     """Turns macro chunks into text. Holds nothing of any chunk between calls."""
 
-    def __init__(
-        self, media: MediaAccess, transcriber: Transcriber, metrics: SplitterMetrics
-    ) -> None:
+    def __init__(self, media: MediaAccess, model: Model, metrics: SplitterMetrics) -> None:
         self._media = media
-        self._transcriber = transcriber
+        self._model = model
         self._metrics = metrics
 
     async def work(self, assignment: Assignment, balance: Balance, report: Report) -> None:
@@ -101,9 +116,9 @@ class Worker:
             self._metrics.micro_chunks.labels("silent").inc()
             await report(chunk, None)
         else:
-            await self._transcriber.permits.acquire()
+            await self._model.permits.acquire()
             task = group.create_task(self._transcribe(chunk, assignment, report))
-            task.add_done_callback(lambda _: self._transcriber.permits.release())
+            task.add_done_callback(lambda _: self._model.permits.release())
 
     async def _transcribe(self, chunk: MicroChunk, assignment: Assignment, report: Report) -> None:
         with (
@@ -111,10 +126,10 @@ class Worker:
             span("micro chunk", samples=len(chunk.audio)),
         ):
             asked = assignment.options
-            transcript = await self._transcriber.transcribe(chunk.audio, asked)
+            transcript = await self._model.transcribe(chunk.audio, asked)
             options = assignment.options
             if options is not asked and transcript.language != options.language:
                 # The language was decided meanwhile, and it is another one.
-                transcript = await self._transcriber.transcribe(chunk.audio, options)
+                transcript = await self._model.transcribe(chunk.audio, options)
         self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
         await report(chunk, transcript)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,11 @@ import numpy as np
 import pytest
 from grpc import aio
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.recording import Recording
 from fanscribe.runtime.channels import open_channel
-from fanscribe.runtime.server import Bind, Server
-from fanscribe.splitter.metrics import SplitterMetrics
-from fanscribe.splitter.service import SplitterService
-from fanscribe.splitter.slots import Slots
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript
-from fanscribe.splitter.worker import Worker
 from fanscribe.v1 import splitter_pb2 as pb
 from fanscribe.v1 import splitter_pb2_grpc
 from fanscribe.v1.transcriber_pb2 import TranscribeOptions
@@ -29,6 +22,7 @@ from tests.support.audio import joined_speech
 from tests.support.polling import eventually
 from tests.support.range_server import RangeServer
 from tests.support.spans import LOOPBACK
+from tests.support.splitter import splitter
 
 IN_FLIGHT = 3
 
@@ -96,17 +90,6 @@ class Orchestrator:
                 languages.append(response.micro_result.language)
             if response.WhichOneof("response") == "chunk_done":
                 return languages
-
-
-@asynccontextmanager
-async def splitter(model: Mishearing, media: MediaAccess) -> AsyncIterator[str]:
-    """Serve a splitter while inside; yields its address."""
-    metrics = SplitterMetrics(CollectorRegistry())
-    service = SplitterService(Worker(media, model, metrics), Slots(2, metrics), metrics)
-    server = Server(["fanscribe.v1.Splitter"])
-    splitter_pb2_grpc.add_SplitterServicer_to_server(service, server.grpc)
-    async with server.listening(Bind("127.0.0.1", 0), grace_s=0) as bound:
-        yield str(bound)
 
 
 @pytest.fixture

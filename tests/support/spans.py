@@ -9,6 +9,7 @@ from fanscribe.media.access import MediaAccess
 from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.recording import Recording
 from fanscribe.orchestrator.planner import MacroChunk, Planner
+from fanscribe.runtime.streams import Emit
 
 LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 
@@ -26,13 +27,22 @@ class Plan:
         return [chunk.span.start_sample for chunk in self.chunks]
 
 
+def into(chunks: list[MacroChunk]) -> Emit[MacroChunk]:
+    """Return what collects the chunks that a planner finds."""
+
+    async def found(chunk: MacroChunk) -> None:
+        chunks.append(chunk)
+
+    return found
+
+
 async def plan(
     access: MediaAccess, recording: Recording, macro_samples: int, reach_samples: int
 ) -> Plan:
     """Plan a recording as an orchestrator does."""
     chunks: list[MacroChunk] = []
     planner = Planner(access, reach_samples, searches=1)
-    await planner.plan(recording, macro_samples, chunks.append, lambda _: None)
+    await planner.plan(recording, macro_samples, into(chunks), lambda _: None)
     return Plan(recording, tuple(chunks))
 
 

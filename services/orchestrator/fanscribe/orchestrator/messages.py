@@ -4,7 +4,7 @@ from fanscribe.media.anchor import Anchor
 from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
 from fanscribe.orchestrator.options import Options
-from fanscribe.orchestrator.scheduler import ChunkTask
+from fanscribe.orchestrator.work import ChunkTask
 from fanscribe.v1 import splitter_pb2, transcriber_pb2
 
 
@@ -83,6 +83,7 @@ def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
         language=message.language,
         segments=tuple(_segment_of(segment) for segment in message.segments),
         warnings=tuple(message.warnings),
+        language_probability=message.language_probability,
     )
 
 

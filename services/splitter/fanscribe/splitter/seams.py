@@ -25,6 +25,13 @@ def right_of_seam(
     return _with_words(right[1], first, len(_words(right[1])))
 
 
+def without_words(transcript: Transcript) -> Transcript:
+    """Leave the times of words out."""
+    return replace(
+        transcript, segments=tuple(replace(one, words=()) for one in transcript.segments)
+    )
+
+
 def _seam(
     left: tuple[MicroChunk, Transcript], right: tuple[MicroChunk, Transcript]
 ) -> tuple[int, int]:

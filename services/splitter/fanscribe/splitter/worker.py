@@ -92,7 +92,7 @@ class Worker:
             anchor=assignment.anchor,
         )
         async with asyncio.TaskGroup() as group, extraction as audio:
-            attempt = _Attempt(self._model, self._metrics, assignment, report, group)
+            attempt = Attempt(self._model, self._metrics, assignment, report, group)
             try:
                 async for block in audio:
                     for chunk in await asyncio.to_thread(chunker.feed, block):
@@ -121,7 +121,7 @@ class _Piece:
         return self.chunk, await self.transcript
 
 
-class _Attempt:
+class Attempt:
     """The micro chunks of one macro chunk, from their audio to the report of their text."""
 
     def __init__(

@@ -100,6 +100,13 @@ def test_more_words_than_anybody_can_say_are_a_loop(vocabulary: Vocabulary) -> N
     assert guards.looping(hypothesis(vocabulary, (0, text, 1000)), vocabulary)
 
 
+def test_the_same_twice_is_a_loop_only_in_a_hurry(vocabulary: Vocabulary) -> None:
+    twice = "The durability of things, the durability of things,"
+    for speech_ms, loop in ((1800, True), (4000, False)):
+        heard = hypothesis(vocabulary, (0, twice, 2400), of=excerpt(speech=((0, speech_ms),)))
+        assert guards.looping(heard, vocabulary) == loop
+
+
 @given(WORDS, st.integers(2, 5))
 def test_a_repeat_is_one(words: list[str], run: int) -> None:
     at = guards.first_repeat(words, run)

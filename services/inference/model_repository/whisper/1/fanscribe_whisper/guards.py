@@ -26,6 +26,8 @@ FAILED_LOGPROB: Final = -1.0
 MAX_WORDS_PER_S: Final = 6.0
 MAX_CHARACTERS_PER_S: Final = 16.0
 RATED_WORDS: Final = 6
+# Slower than this, whoever says something twice may mean it.
+EASY_WORDS_PER_S: Final = 4.0
 RATED_CHARACTERS: Final = 16
 # A run of so many that was heard before is a repeat, once a text is suspected.
 REPEATED_WORDS: Final = 4
@@ -66,6 +68,7 @@ def looping(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
             _hurried(segment, vocabulary, hypothesis.language)
             for segment in segments_of(hypothesis, vocabulary)
         )
+        or _doubled(hypothesis)
     )
 
 
@@ -176,6 +179,20 @@ def _hurried(segment: Segment, vocabulary: Vocabulary, language: str) -> bool:
     else:
         count, least, most_per_s = len(text.split()), RATED_WORDS, MAX_WORDS_PER_S
     return count >= least and count * 1000 > most_per_s * (segment.end_ms - segment.start_ms)
+
+
+def _doubled(hypothesis: Hypothesis) -> bool:
+    """Whether it says the same twice in a row, and more than is easily said in the time."""
+    words = [_bare(word) for word in hypothesis.text.split()]
+    time_ms = hypothesis.excerpt.speech_ms or hypothesis.excerpt.audio_ms
+    if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
+        return False
+    return any(
+        words[first : first + period] == words[first + period : first + 2 * period]
+        for period in range(REPEATED_WORDS, len(words) // 2 + 1)
+        for first in range(len(words) - 2 * period + 1)
+        if len(set(words[first : first + period])) >= REPEATED_WORDS - 1
+    )
 
 
 def _bare(word: str) -> str:

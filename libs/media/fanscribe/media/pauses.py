@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 SPEECH_BEGINS: Final = 0.10
 SPEECH_ENDS: Final = 0.05
 # A stretch of speech that is once as likely as this is speech for certain; others may be noise.
-CERTAIN_SPEECH: Final = 0.50
+CERTAIN_SPEECH: Final = 0.60
 
 # Shorter gaps are stops and breaths inside a word or phrase (5 frames = 160 ms).
 SHORTEST_PAUSE_FRAMES: Final = 5

@@ -25,10 +25,15 @@ EXTRA_TOKENS: Final = 24
 
 @dataclass(frozen=True)
 class Search:
-    """How text is looked for: greedily, with several beams, or by sampling at a temperature."""
+    """How text is looked for: greedily or with several beams.
+
+    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
+    call, so it is not used.
+    """
 
     beams: int = 1
-    temperature: float = 0.0
+    # No run of so many tokens may come twice; 0: any may.
+    unrepeated_tokens: int = 0
 
 
 GREEDY: Final = Search()
@@ -143,8 +148,7 @@ class Decoder:
             _rows(encoded.states, rows),
             prompts,
             beam_size=search.beams,
-            sampling_topk=0 if search.temperature else 1,
-            sampling_temperature=search.temperature or 1.0,
+            no_repeat_ngram_size=search.unrepeated_tokens,
             max_length=max_length,
             return_scores=True,
             return_no_speech_prob=True,

@@ -14,8 +14,8 @@ from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.tuning import Tuning
 
 BEAMS: Final = Search(beams=5)
-# What failed with all beams is sampled, more boldly each time.
-TEMPERATURES: Final = (0.4, 0.8)
+# What failed with all beams may not repeat itself.
+UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
 
 # Looked at between the steps of the work; raises to end it.
 Check = Callable[[Sequence[Excerpt]], None]
@@ -39,14 +39,13 @@ class Scrutiny:
 
         First without the prompt, where that is all there is; then with several beams, from the
         encoder output at hand; what failed for good with full padding, as Whisper was trained; at
-        last by sampling.
+        last with repeats forbidden.
         """
         best = [self._without_loop(hypothesis) for hypothesis in hypotheses]
         self._improve(best, _echoing, self._unprompted)
         self._improve(best, self._unsure, self._with_beams)
-        self._improve(best, self._failed, partial(self._anew, search=BEAMS))
-        for temperature in TEMPERATURES:
-            self._improve(best, self._failed, partial(self._anew, search=Search(1, temperature)))
+        for search in (BEAMS, UNREPEATED):
+            self._improve(best, self._failed, partial(self._anew, search=search))
         return best
 
     def accounted(self, hypotheses: Sequence[Hypothesis]) -> dict[Window, list[Hypothesis]]:
@@ -110,10 +109,8 @@ class Scrutiny:
         self, excerpts: Sequence[Excerpt], padding: Padding, search: Search
     ) -> list[Hypothesis]:
         """Decode excerpts of any length; the hypotheses come in their order."""
-        # What is drawn by chance must not depend on what else is drawn.
-        most = 1 if search.temperature else self._tuning.group_size
         found: dict[Excerpt, Hypothesis] = {}
-        for frames, group in batches(excerpts, padding, most):
+        for frames, group in batches(excerpts, padding, self._tuning.group_size):
             features = self._decoder.features(group, frames)
             found.update(zip(group, self._decoded(group, features, search), strict=True))
         return [found[excerpt] for excerpt in excerpts]

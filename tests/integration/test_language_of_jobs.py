@@ -3,7 +3,7 @@
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.headers import RequestHeaders
-from fanscribe.media.timeline import SAMPLE_RATE
+from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.orchestrator.discovery import StaticDiscovery
 from fanscribe.orchestrator.events import Completed, Event, Progressed, Told
 from fanscribe.orchestrator.job import Parts, TranscriptionJob
@@ -24,7 +24,7 @@ from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import Planner
 from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.splitters import SplitterPool
-from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript
+from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript, Word
 from tests.support.audio import joined_speech
 from tests.support.range_server import RangeServer
 from tests.support.spans import LOOPBACK
@@ -41,14 +41,19 @@ class Mishearing:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    async def transcribe(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+    async def transcribe(
+        self, audio: NDArray[np.int16], options: ModelOptions, speech: Sequence[Span] | None
+    ) -> Transcript:
         for _ in range(self._random.randrange(200)):
             await asyncio.sleep(0)
-        fingerprint = zlib.crc32(audio.tobytes())
-        heard, probability = ("fr", 0.5) if fingerprint % 4 == 0 else ("de", 0.95)
+        heard, probability = ("fr", 0.5) if zlib.crc32(audio.tobytes()) % 4 == 0 else ("de", 0.95)
         language = options.language or heard
-        segment = TextSegment(0, len(audio) // 16, f"{fingerprint} {language}", -0.1, 0, 1, ())
-        return Transcript(language, probability, (segment,), truncated=False)
+        # Where two micro chunks overlap, those who hear one language hear the same words.
+        starts_ms = range(0, len(audio) // 16 - 200, 400)
+        words = tuple(Word(start_ms, start_ms + 200, language, 1) for start_ms in starts_ms)
+        text = " ".join(word.text for word in words)
+        segment = TextSegment(0, len(audio) // 16, text, -0.1, 0, 1, words)
+        return Transcript(language, probability, (segment,), truncated=False, wordless_ms=0)
 
 
 @dataclass

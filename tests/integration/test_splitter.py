@@ -1,7 +1,7 @@
 """A splitter over gRPC, with real recordings, and a model that waits until it may answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.recording import Recording
+from fanscribe.media.timeline import Span
 from fanscribe.runtime.channels import open_channel
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript
 from fanscribe.v1 import splitter_pb2 as pb
@@ -35,12 +36,14 @@ class Mishearing:
     may_answer: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     asked: list[str] = field(default_factory=list)
 
-    async def transcribe(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+    async def transcribe(
+        self, audio: NDArray[np.int16], options: ModelOptions, speech: Sequence[Span] | None
+    ) -> Transcript:
         self.asked.append(options.language)
         await self.may_answer.acquire()
         language = options.language or "fr"
         segment = TextSegment(0, len(audio) // 16, "text", -0.1, 0, 1, ())
-        return Transcript(language, 0.7, (segment,), truncated=False)
+        return Transcript(language, 0.7, (segment,), truncated=False, wordless_ms=0)
 
     def let(self, answers: int) -> None:
         for _ in range(answers):

@@ -475,6 +475,7 @@ class MicroResult(_message.Message):
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     WORDLESS_SAMPLES_FIELD_NUMBER: _builtins.int
+    JOINED_LANGUAGES_FIELD_NUMBER: _builtins.int
     transcribed_samples: _builtins.int
     """Samples of it that were sent to the model; 0 for silence."""
     speech_samples: _builtins.int
@@ -501,6 +502,12 @@ class MicroResult(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Things the caller should know about this text, in plain words."""
 
+    @_builtins.property
+    def joined_languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other languages of the texts before and after it that this one was joined with, where audio was
+        cut in speech: what is left of it depends on what was heard there.
+        """
+
     def __init__(
         self,
         *,
@@ -513,10 +520,11 @@ class MicroResult(_message.Message):
         language_probability: _builtins.float = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         wordless_samples: _builtins.int = ...,
+        joined_languages: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings", "wordless_samples", b"wordless_samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "joined_languages", b"joined_languages", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings", "wordless_samples", b"wordless_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

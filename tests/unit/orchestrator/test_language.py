@@ -258,3 +258,14 @@ def test_a_result_that_is_known_changes_nothing() -> None:
         assert assembly.received(0, again) == Gain([], [], language_decided=False, to_repeat=[])
     other = replace(first, language="fr", language_probability=1.0)
     assert not assembly.received(0, other).language_decided
+
+
+def test_text_that_was_joined_with_another_language_is_made_again() -> None:
+    ledger = Ledger(3 * MICRO)
+    ledger.planned(MacroChunk(0, Span(0, 3 * MICRO), to_end=True))
+    assembly = Assembly(ledger, "")
+    joined = replace(micro(1, ("de", 0.9, True)), joined_languages=("fr",))
+    for result in (micro(0, ("de", 0.9, True)), joined, micro(2, ("fr", 0.5, True))):
+        assembly.received(0, result)
+    assert assembly.chunk_done(0, 3 * MICRO).to_repeat
+    assert ledger.received_starts(0) == [0]

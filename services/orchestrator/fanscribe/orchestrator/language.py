@@ -108,7 +108,7 @@ class LanguageGate:
         # Once for each: who was told the language has answered in it, whatever the answer says.
         accepted = (
             not self._detects
-            or result.language in ("", self.language)
+            or {result.language, *result.joined_languages} <= {"", self.language}
             or start in self._rejected_starts
         )
         if not accepted:

@@ -43,6 +43,7 @@ class MicroResult:
     segments: tuple[TextSegment, ...]
     warnings: tuple[str, ...] = ()
     language_probability: float = 1.0
+    joined_languages: tuple[str, ...] = ()  # others, of the texts it was joined with
 
 
 _Spans = dict[int, Span]  # by start sample

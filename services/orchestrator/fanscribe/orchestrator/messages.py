@@ -84,6 +84,7 @@ def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
         segments=tuple(_segment_of(segment) for segment in message.segments),
         warnings=tuple(message.warnings),
         language_probability=message.language_probability,
+        joined_languages=tuple(message.joined_languages),
     )
 
 

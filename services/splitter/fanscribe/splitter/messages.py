@@ -76,6 +76,7 @@ def micro_result_message(
         result.wordless_samples = min(wordless_samples, chunk.speech_samples)
         result.language = transcript.language
         result.language_probability = transcript.language_probability
+        result.joined_languages.extend(sorted(transcript.joined_languages))
         result.segments.extend(
             _segment(segment, start_ms, transcript.language) for segment in transcript.segments
         )

@@ -72,6 +72,8 @@ class Transcript:
     segments: tuple[TextSegment, ...]
     truncated: bool  # the model reached its token limit: text may be missing
     wordless_ms: int  # speech in which the model heard no words, however often it was asked
+    # Others, of the texts before and after it that it was joined with.
+    joined_languages: frozenset[str] = frozenset()
 
 
 class Transcriber:

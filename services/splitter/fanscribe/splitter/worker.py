@@ -194,11 +194,16 @@ class Attempt:
     async def _joined(self, piece: _Piece, before: _Piece | None) -> Transcript:
         """Return the text of a piece without what its neighbours have of it."""
         chunk, transcript = await piece.heard()
+        languages = {transcript.language}
         if before is not None:
-            transcript = right_of_seam(await before.heard(), (chunk, transcript))
+            left = await before.heard()
+            languages.add(left[1].language)
+            transcript = right_of_seam(left, (chunk, transcript))
         if chunk.cut_in_speech:
             after = await piece.following
-            transcript = left_of_seam((chunk, transcript), await after.heard())
+            right = await after.heard()
+            languages.add(right[1].language)
+            transcript = left_of_seam((chunk, transcript), right)
         if not self._assignment.options.word_timestamps:
             transcript = without_words(transcript)
-        return transcript
+        return replace(transcript, joined_languages=frozenset(languages - {transcript.language}))

@@ -45,6 +45,6 @@ def test_the_size_of_an_excerpt_does_not_depend_on_the_others() -> None:
 def test_an_excerpt_is_a_stretch_of_its_window() -> None:
     window = Window(np.arange(16_005, dtype=np.int16), Options(speech=((0, 300), (400, 900))), [])
     assert (window.audio_ms, len(whole(window).samples)) == (1000, 16_005)
-    middle = Excerpt(window, 250, 500, [])
+    middle = Excerpt(window, 250, 500, [], None)
     assert middle.samples.tolist() == list(range(4000, 8000))
     assert (middle.audio_ms, middle.speech_ms) == (250, 150)

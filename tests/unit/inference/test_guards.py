@@ -131,7 +131,7 @@ def test_only_speech_without_text_is_a_hole() -> None:
 
 def test_holes_are_told_on_the_windows_clock() -> None:
     window = excerpt(20_000, speech=((5000, 9000),)).window
-    assert guards.holes(Excerpt(window, 4000, 12_000, []), [Segment(5000, 8000, [1])]) == [
+    assert guards.holes(Excerpt(window, 4000, 12_000, [], None), [Segment(5000, 8000, [1])]) == [
         (4800, 9200)
     ]
 

@@ -46,6 +46,8 @@ class Excerpt:
     start_ms: int
     end_ms: int
     prompt: list[int]
+    # Code and probability of what is spoken; None: to be detected.
+    language: tuple[str, float] | None
 
     @property
     def samples(self) -> npt.NDArray[np.int16]:
@@ -67,7 +69,8 @@ class Excerpt:
 
 def whole(window: Window) -> Excerpt:
     """All of a window."""
-    return Excerpt(window, 0, window.audio_ms, window.prompt)
+    given = window.options.language
+    return Excerpt(window, 0, window.audio_ms, window.prompt, (given, 1.0) if given else None)
 
 
 @dataclass(frozen=True)

@@ -122,13 +122,13 @@ class Decoder:
         """Language and its probability for each excerpt of a batch, detected where not given."""
         if not self.vocabulary.multilingual:
             return [("en", 1.0)] * len(excerpts)
-        given = [(excerpt.window.options.language, 1.0) for excerpt in excerpts]
-        if all(language for language, _ in given):
-            return given
+        known = [excerpt.language for excerpt in excerpts if excerpt.language is not None]
+        if len(known) == len(excerpts):
+            return known
         detected = self._model.detect_language(encoded.states)
         return [
-            known if known[0] else (ranking[0][0][2:-2], float(ranking[0][1]))
-            for known, ranking in zip(given, detected, strict=True)
+            excerpt.language or (ranking[0][0][2:-2], float(ranking[0][1]))
+            for excerpt, ranking in zip(excerpts, detected, strict=True)
         ]
 
     def _generate(

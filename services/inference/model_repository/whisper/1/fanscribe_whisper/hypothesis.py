@@ -1,7 +1,7 @@
 """What the decoder made of an excerpt, and what that looks like from outside."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,11 @@ class Hypothesis:
     language_probability: float
     encoded: Encoded
     row: int
+
+    def excerpt_again(self, **changes: Any) -> Excerpt:
+        """Its excerpt with `changes`, to be decoded again in the same language."""
+        language = self.language, self.language_probability
+        return replace(self.excerpt, language=language, **changes)
 
     @cached_property
     def compression_ratio(self) -> float:

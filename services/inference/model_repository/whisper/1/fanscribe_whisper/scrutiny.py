@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -63,12 +62,11 @@ class Scrutiny:
         segments = guards.segments_of(hypothesis, self._vocabulary)
         if guards.silent(hypothesis):
             segments = []
-        excerpt = hypothesis.excerpt
         return [
-            replace(excerpt, start_ms=start_ms, end_ms=end_ms)
-            for start_ms, end_ms in guards.holes(excerpt, segments)
+            hypothesis.excerpt_again(start_ms=start_ms, end_ms=end_ms)
+            for start_ms, end_ms in guards.holes(hypothesis.excerpt, segments)
             # All of it: it was looked at already.
-            if segments or end_ms - start_ms < excerpt.audio_ms
+            if segments or end_ms - start_ms < hypothesis.excerpt.audio_ms
         ]
 
     def _improve(
@@ -98,11 +96,11 @@ class Scrutiny:
         return [found[hypothesis] for hypothesis in hypotheses]
 
     def _unprompted(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        excerpts = [replace(hypothesis.excerpt, prompt=[]) for hypothesis in hypotheses]
+        excerpts = [hypothesis.excerpt_again(prompt=[]) for hypothesis in hypotheses]
         return self._decode(excerpts, self._tuning.padding, GREEDY)
 
     def _anew(self, hypotheses: Sequence[Hypothesis], search: Search) -> list[Hypothesis]:
-        excerpts = [hypothesis.excerpt for hypothesis in hypotheses]
+        excerpts = [hypothesis.excerpt_again() for hypothesis in hypotheses]
         return self._decode(excerpts, FULL_PADDING, search)
 
     def _decode(

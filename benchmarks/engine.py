@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-
 from benchmarks.peer import Segment, Word
 from benchmarks.windows import Cut
 
-_PACKAGE_FOLDER: Final = (
-    Path(__file__).parents[1] / "services/inference/model_repository/whisper/1"
-)
+_PACKAGE_FOLDER: Final = Path(__file__).parents[1] / "services/inference/model_repository/whisper/1"
 
 
 class Engine:
@@ -71,5 +68,3 @@ def segments_of(cut: Cut, result: dict[str, Any]) -> list[Segment]:
         )
         for segment in result["segments"]
     ]
-
-

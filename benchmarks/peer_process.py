@@ -48,9 +48,8 @@ class PeerProcess:
         self, recording: Path, limit_s: float, options: Options = _NO_WISHES
     ) -> Answer:
         """Let it transcribe. Raises PeerError."""
-        request = {"path": str(recording.resolve()), "options": asdict(options)}
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.write(_request(recording, options))
         answer = await self.answer(limit_s)
         if "error" in answer:
             raise PeerError(f"{self._peer}: {answer['error']}")
@@ -89,6 +88,12 @@ class PeerProcess:
         """Tell it to leave whatever it does."""
         with suppress(ProcessLookupError):
             self._process.terminate()
+
+
+def _request(recording: Path, options: Options) -> bytes:
+    # The peer runs in another folder.
+    request = {"path": str(recording.resolve()), "options": asdict(options)}
+    return json.dumps(request).encode() + b"\n"
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The windows of a recording that fanscribe sends to its model, cut without any server."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ async def planned_windows(path: Path) -> list[Cut]:
     bounds = [*planned.starts, len(samples)]
     return [
         cut
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in pairwise(bounds)
         for cut in windows(samples[start:end], start, settings.micro_chunk_size_sec)
     ]
 

@@ -1,0 +1,45 @@
+"""Bounds of a benchmark: what was measured, what it must be, whether it is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from benchmarks.table import markdown
+
+
+@dataclass(frozen=True)
+class Check:
+    """A figure, and the bound it must keep: at most ("max") or at least ("min")."""
+
+    what: str
+    measured: float
+    bound: float
+    kind: Literal["max", "min"]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bound is kept."""
+        if self.kind == "max":
+            return self.measured <= self.bound
+        return self.measured >= self.bound
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into what JSON can hold."""
+        return {**asdict(self), "holds": self.holds}
+
+
+def checks_table(checks: Sequence[Check]) -> str:
+    """Render as a table in Markdown."""
+    sides = {"max": "at most", "min": "at least"}
+    return markdown(
+        ("bound", "measured", "must be", ""),
+        [
+            (
+                check.what,
+                f"{check.measured:.4g}",
+                f"{sides[check.kind]} {check.bound:.4g}",
+                "holds" if check.holds else "FAILS",
+            )
+            for check in checks
+        ],
+    )

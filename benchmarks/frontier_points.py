@@ -1,0 +1,60 @@
+"""Ways to cut and pad windows, and what was measured of one."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+from benchmarks.scoring import WordErrors
+
+LONGEST_S: Final = (10, 12, 15, 18, 20, 24, 28)
+PADDING_MS: Final = (500, 1_000, 2_000, 4_000)
+BUCKET_MS: Final = (1_000, 2_000, 5_000, 30_000)
+# What stays as it is while something else changes.
+_LONGEST_S: Final = 20
+_PADDING_MS: Final = 1_000
+_BUCKET_MS: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Point:
+    """How windows are cut, padded and looked at."""
+
+    longest_s: int = _LONGEST_S
+    padding_ms: int = _PADDING_MS
+    bucket_ms: int = _BUCKET_MS
+    guards: bool = True
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """Arguments of the engine."""
+        return {
+            "padding_ms": self.padding_ms,
+            "bucket_ms": self.bucket_ms,
+            "guards": self.guards,
+        }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one point costs and gets wrong on one recording."""
+
+    point: Point
+    recording: str
+    windows: int
+    cost: float  # CPU seconds for each second of the recording
+    errors: WordErrors
+
+
+def points(*, whole_grid: bool) -> list[Point]:
+    """List what to measure: one thing at a time changes, lengths with and without guards.
+
+    The whole grid is every combination.
+    """
+    if whole_grid:
+        return [
+            Point(*values) for values in product(LONGEST_S, PADDING_MS, BUCKET_MS, (True, False))
+        ]
+    found = [Point(longest_s=length, guards=on) for on in (True, False) for length in LONGEST_S]
+    found += [Point(padding_ms=padding) for padding in PADDING_MS]
+    found += [Point(bucket_ms=bucket) for bucket in BUCKET_MS]
+    return list(dict.fromkeys(found))

@@ -31,7 +31,7 @@ from tests.support.metrics import scrape
 from tests.support.triton import transcribe
 
 _RESULTS: Final = Path(__file__).with_name("results") / "batching.json"
-_SMALLEST_MEAN: Final = 4.0
+_MEAN_BATCH: Final = 4.0
 _LONE_REQUESTS: Final = 10
 _LONE_S: Final = 5.0
 # Beyond the queue delay: the scheduler's own time, on a machine that does other things too.
@@ -105,7 +105,7 @@ async def _benchmark(arguments: argparse.Namespace, folder: Path) -> list[Check]
     print(f"Whisper {weights.name}, {SPLITTERS} splitters\n\n{markdown(headings, rows)}")
     delay_ms = InferenceSettings().queue_delay_ms
     checks = [
-        Check("mean batch", loaded.mean_batch, _SMALLEST_MEAN, "min"),
+        Check("mean batch", loaded.mean_batch, _MEAN_BATCH, "over"),
         Check(
             f"wait of a window while Triton idles, ms (queue delay {delay_ms})",
             max(waits_ms),

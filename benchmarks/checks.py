@@ -9,19 +9,23 @@ from benchmarks.table import markdown
 
 @dataclass(frozen=True)
 class Check:
-    """A figure, and the bound it must keep: at most ("max") or at least ("min")."""
+    """A figure, and its bound: at most that ("max"), at least that ("min"), more ("over")."""
 
     what: str
     measured: float
     bound: float
-    kind: Literal["max", "min"]
+    kind: Literal["max", "min", "over"]
 
     @property
     def holds(self) -> bool:
         """Whether the bound is kept."""
-        if self.kind == "max":
-            return self.measured <= self.bound
-        return self.measured >= self.bound
+        match self.kind:
+            case "max":
+                return self.measured <= self.bound
+            case "min":
+                return self.measured >= self.bound
+            case "over":
+                return self.measured > self.bound
 
     def to_json(self) -> dict[str, Any]:
         """Turn into what JSON can hold."""
@@ -30,7 +34,7 @@ class Check:
 
 def checks_table(checks: Sequence[Check]) -> str:
     """Render as a table in Markdown."""
-    sides = {"max": "at most", "min": "at least"}
+    sides = {"max": "at most", "min": "at least", "over": "over"}
     return markdown(
         ("bound", "measured", "must be", ""),
         [

@@ -3,7 +3,7 @@
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +26,18 @@ class Engine:
         )
         self.turn(**knobs)
 
+    @property
+    def knobs(self) -> Collection[str]:
+        """Names of the knobs there are."""
+        from fanscribe_whisper.transcriber import Transcriber  # noqa: PLC0415
+
+        return inspect.signature(Transcriber).parameters.keys() - {"decoder"}
+
     def turn(self, **knobs: object) -> None:
         """Take other knobs, without loading the weights again. Raises UnknownKnobError."""
         from fanscribe_whisper.transcriber import Transcriber  # noqa: PLC0415
 
-        unknown = knobs.keys() - inspect.signature(Transcriber).parameters.keys()
-        if unknown:
+        if unknown := knobs.keys() - self.knobs:
             raise UnknownKnobError(f"this engine has no {', '.join(sorted(unknown))}")
         self._transcriber: Any = Transcriber(self._decoder, **knobs)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.engine import Engine, UnknownKnobError, batches
 from benchmarks.frontier_plot import plot
@@ -67,7 +67,7 @@ def _benchmark(
     for number, point in enumerate(wanted, 1):
         print(f"{weights.name}: {number} of {len(wanted)}: {point}", file=sys.stderr, flush=True)
         try:
-            engine.turn(**point.knobs)
+            engine.turn(**_knobs(point, engine))
         except UnknownKnobError as error:
             print(f"left out: {error}", file=sys.stderr, flush=True)
             continue
@@ -82,6 +82,16 @@ def _benchmark(
     (folder / f"frontier-{weights.name}.md").write_text(f"{table}\n", encoding="utf-8")
     plot(measured, weights.name, folder / f"frontier-{weights.name}.svg")
     print(f"\nWhisper {weights.name}\n\n{table}", flush=True)
+
+
+def _knobs(point: Point, engine: Engine) -> dict[str, Any]:
+    """Arguments of the engine, without those it does not have and that say what it does anyway."""
+    usual = Point().knobs
+    return {
+        name: value
+        for name, value in point.knobs.items()
+        if name in engine.knobs or value != usual[name]
+    }
 
 
 def _measure(engine: Engine, point: Point, name: str, cached: CachedWindows) -> Measured:

@@ -5,14 +5,17 @@ from itertools import product
 from typing import Any, Final
 
 from benchmarks.scoring import WordErrors
+from fanscribe.inference.settings import InferenceSettings
+from fanscribe.orchestrator.settings import OrchestratorSettings
 
-LONGEST_S: Final = (10, 12, 15, 18, 20, 24, 28)
-PADDING_MS: Final = (500, 1_000, 2_000, 4_000)
-BUCKET_MS: Final = (1_000, 2_000, 5_000, 30_000)
 # What stays as it is while something else changes.
-_LONGEST_S: Final = 20
+_LONGEST_S: Final = OrchestratorSettings().micro_chunk_size_sec
 _PADDING_MS: Final = 1_000
-_BUCKET_MS: Final = 2_000
+_BUCKET_MS: Final = InferenceSettings().bucket_ms
+
+LONGEST_S: Final = sorted({10, 12, 15, 18, 20, 24, 28, _LONGEST_S})
+PADDING_MS: Final = sorted({500, 1_000, 2_000, 4_000, _PADDING_MS})
+BUCKET_MS: Final = sorted({1_000, 2_000, 5_000, 30_000, _BUCKET_MS})
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,10 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
     ours = await transcribe_all(FANSCRIBE, weights, [Job(path) for path in paths])
     timed = Job(recording.path, Options(word_timestamps=True))
     theirs = (await transcribe_all(SEQUENTIAL, weights, [timed]))[0].transcription
-    windows = await planned_windows(recording.path)
-    cuts_ms = sorted(
-        {window.start_ms for window in windows}
-        | {ms_of(window.start_sample + len(window.samples)) for window in windows}
-    )
+    chunks = await planned_windows(recording.path)
+    starts = {chunk.audio_start_sample for chunk in chunks}
+    ends = {chunk.audio_start_sample + len(chunk.audio) for chunk in chunks}
+    cuts_ms = sorted(map(ms_of, starts | ends))
     cut, lost = _cut_words(recording.reference, ours[0].transcription.text, theirs, cuts_ms)
     shifts = [
         Shift(name, errors_after(recording.reference, outcome.transcription.text, words))

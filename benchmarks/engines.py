@@ -3,18 +3,21 @@
 import asyncio
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from benchmarks.engine import Engine, batches, segments_of
-from benchmarks.peer import MULTI, Options, Segment, Transcription
-from benchmarks.windows import Cut, planned_windows
+from benchmarks.engine import Engine, Knobs, batches
+from benchmarks.joining import joined
+from benchmarks.peer import MULTI, Options, Transcription
+from benchmarks.windows import planned_windows
 from fanscribe.inference.settings import InferenceSettings
+from fanscribe.splitter.chunker import MicroChunk
+from fanscribe.splitter.transcription import Transcript
 
 _SETTINGS: Final = InferenceSettings()
 
@@ -46,31 +49,50 @@ class Engines:
     async def transcribe(self, path: Path, options: Options) -> Transcription:
         """Cut the whole recording, then decode; tells in `details` how long each took."""
         started_s = time.perf_counter()
-        cuts = await planned_windows(path)
+        chunks = await planned_windows(path)
         cut_s = time.perf_counter()
-        groups = list(batches(_by_length(cuts), _batch_size(len(cuts))))
-        language = "" if options.language == MULTI else options.language
-        asked = {"language": language, "word_timestamps": options.word_timestamps}
-        loop = asyncio.get_running_loop()
-        answers = await asyncio.gather(
-            *(loop.run_in_executor(self._pool, _transcribe, group, asked) for group in groups)
+        language = options.language or await self._language(chunks[:1])
+        order = _by_length(chunks)
+        told = "" if language == MULTI else language
+        transcripts = await self._decoded(
+            [chunks[index] for index in order], told, words=options.word_timestamps
         )
-        segments = sorted(
-            (segment for answer in answers for segment in answer),
-            key=lambda segment: segment.start_ms,
-        )
+        in_time = [
+            transcript
+            for _, transcript in sorted(zip(order, transcripts, strict=True), key=itemgetter(0))
+        ]
+        segments = joined(list(zip(chunks, in_time, strict=True)))
         details = {
-            "windows": len(cuts),
+            "windows": len(chunks),
             "cutting_s": cut_s - started_s,
             "engines_s": time.perf_counter() - cut_s,
         }
-        languages = Counter(segment.language for segment in segments).most_common(1)
-        return Transcription(tuple(segments), languages[0][0] if languages else "", details)
+        return Transcription(tuple(segments), language, details)
+
+    async def _language(self, first: Sequence[MicroChunk]) -> str:
+        """Return the only language there is, or the one that the first micro chunk is in."""
+        only = await asyncio.get_running_loop().run_in_executor(self._pool, _only_language)
+        if only or not first:
+            return only
+        return (await self._decoded(first, "", words=False))[0].language
+
+    async def _decoded(
+        self, chunks: Sequence[MicroChunk], language: str, *, words: bool
+    ) -> list[Transcript]:
+        """Decode micro chunks, batches side by side."""
+        loop = asyncio.get_running_loop()
+        answers = await asyncio.gather(
+            *(
+                loop.run_in_executor(self._pool, _transcribe, batch, language, words)
+                for batch in batches(chunks, _batch_size(len(chunks)))
+            )
+        )
+        return [transcript for answer in answers for transcript in answer]
 
 
-def _by_length(cuts: list[Cut]) -> list[Cut]:
+def _by_length(chunks: Sequence[MicroChunk]) -> list[int]:
     """Longest first: batches of windows of one size, and the shortest one is the last to end."""
-    return sorted(cuts, key=lambda cut: -len(cut.samples))
+    return sorted(range(len(chunks)), key=lambda index: -len(chunks[index].audio))
 
 
 def _batch_size(windows: int) -> int:
@@ -82,13 +104,12 @@ def _batch_size(windows: int) -> int:
 
 def _load(weights: Path) -> None:
     global _engine  # noqa: PLW0603  a worker process has nowhere else to keep it
-    _engine = Engine(weights, bucket_ms=_SETTINGS.bucket_ms)
+    _engine = Engine(weights, Knobs())
 
 
-def _transcribe(cuts: Sequence[Cut], options: dict[str, Any]) -> list[Segment]:
-    results = _engine.transcribe(cuts, **options)
-    return [
-        segment
-        for cut, result in zip(cuts, results, strict=True)
-        for segment in segments_of(cut, result)
-    ]
+def _only_language() -> str:
+    return _engine.only_language
+
+
+def _transcribe(chunks: Sequence[MicroChunk], language: str, words: bool) -> list[Transcript]:
+    return _engine.transcribe(chunks, language, word_timestamps=words)

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.engine import Engine, UnknownKnobError, batches
+from benchmarks.engine import Engine, Knobs, batches
 from benchmarks.frontier_plot import plot
 from benchmarks.frontier_points import Measured, Point, points
+from benchmarks.joining import joined
 from benchmarks.machine import this_machine
 from benchmarks.recordings import Recording, RecordingError
 from benchmarks.scoring import word_errors
 from benchmarks.speech_sets import long_recordings
 from benchmarks.table import markdown, write_json
 from benchmarks.weights import Weights, find_weights
-from benchmarks.windows import Cut, windows
+from benchmarks.windows import windows
 from fanscribe.inference.errors import SetupError
 from fanscribe.inference.settings import InferenceSettings
+from fanscribe.splitter.chunker import MicroChunk
 from tests.support.audio import decode
 
 _RESULTS: Final = Path(__file__).with_name("results")
@@ -36,9 +38,9 @@ class CachedWindows:
     def __init__(self, recordings: dict[str, Recording]) -> None:
         self.recordings = recordings
         self._samples = {name: decode(one.path) for name, one in recordings.items()}
-        self._cuts: dict[tuple[str, int], list[Cut]] = {}
+        self._cuts: dict[tuple[str, int], list[MicroChunk]] = {}
 
-    def of(self, name: str, longest_s: int) -> list[Cut]:
+    def of(self, name: str, longest_s: int) -> list[MicroChunk]:
         """Windows of the recording `name`, of at most `longest_s` seconds."""
         if (name, longest_s) not in self._cuts:
             self._cuts[name, longest_s] = windows(self._samples[name], 0, longest_s)
@@ -62,15 +64,13 @@ def main() -> None:
 def _benchmark(
     weights: Weights, cached: CachedWindows, wanted: Sequence[Point], folder: Path
 ) -> None:
-    engine = Engine(weights.folder, bucket_ms=InferenceSettings().bucket_ms)
+    engine = Engine(weights.folder, Knobs())
+    # The first batch of a process is slower than others.
+    engine.transcribe(cached.of(next(iter(cached.recordings)), wanted[0].longest_s)[:1], "en")
     measured: list[Measured] = []
     for number, point in enumerate(wanted, 1):
         print(f"{weights.name}: {number} of {len(wanted)}: {point}", file=sys.stderr, flush=True)
-        try:
-            engine.turn(**_knobs(point, engine))
-        except UnknownKnobError as error:
-            print(f"left out: {error}", file=sys.stderr, flush=True)
-            continue
+        engine.turn(point.knobs)
         measured += [_measure(engine, point, name, cached) for name in cached.recordings]
     content = {
         "model": {"name": weights.name, "sha256": weights.sha256},
@@ -84,26 +84,18 @@ def _benchmark(
     print(f"\nWhisper {weights.name}\n\n{table}", flush=True)
 
 
-def _knobs(point: Point, engine: Engine) -> dict[str, Any]:
-    """Arguments of the engine, without those it does not have and that say what it does anyway."""
-    usual = Point().knobs
-    return {
-        name: value
-        for name, value in point.knobs.items()
-        if name in engine.knobs or value != usual[name]
-    }
-
-
 def _measure(engine: Engine, point: Point, name: str, cached: CachedWindows) -> Measured:
-    recording, cuts = cached.recordings[name], cached.of(name, point.longest_s)
-    texts: list[str] = []
+    recording, chunks = cached.recordings[name], cached.of(name, point.longest_s)
     started_s = time.process_time()
-    for batch in batches(cuts, _BATCH_SIZE):
-        for result in engine.transcribe(batch):
-            texts += [segment["text"] for segment in result["segments"]]
+    transcripts = [
+        transcript
+        for batch in batches(chunks, _BATCH_SIZE)
+        for transcript in engine.transcribe(batch, "en")
+    ]
     cpu_s = time.process_time() - started_s
-    errors = word_errors(recording.reference, " ".join(texts))
-    return Measured(point, name, len(cuts), cpu_s / recording.duration_s, errors)
+    text = " ".join(one.text for one in joined(list(zip(chunks, transcripts, strict=True))))
+    errors = word_errors(recording.reference, text)
+    return Measured(point, name, len(chunks), cpu_s / recording.duration_s, errors)
 
 
 def _table(measured: Sequence[Measured], recordings: Sequence[str]) -> str:

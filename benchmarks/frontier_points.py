@@ -2,39 +2,34 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
+from benchmarks.engine import Knobs
 from benchmarks.scoring import WordErrors
-from fanscribe.inference.settings import InferenceSettings
 from fanscribe.orchestrator.settings import OrchestratorSettings
 
 # What stays as it is while something else changes.
+_USUAL: Final = Knobs()
 _LONGEST_S: Final = OrchestratorSettings().micro_chunk_size_sec
-_PADDING_MS: Final = 1_000
-_BUCKET_MS: Final = InferenceSettings().bucket_ms
 
 LONGEST_S: Final = sorted({10, 12, 15, 18, 20, 24, 28, _LONGEST_S})
-PADDING_MS: Final = sorted({500, 1_000, 2_000, 4_000, _PADDING_MS})
-BUCKET_MS: Final = sorted({1_000, 2_000, 5_000, 30_000, _BUCKET_MS})
+PADDING_MS: Final = sorted({500, 1_000, 2_000, 4_000, _USUAL.padding_ms})
+BUCKET_MS: Final = sorted({1_000, 2_000, 5_000, 30_000, _USUAL.bucket_ms})
 
 
 @dataclass(frozen=True)
 class Point:
-    """How windows are cut, padded and looked at."""
+    """How windows are cut, padded and looked at; the defaults are the services'."""
 
     longest_s: int = _LONGEST_S
-    padding_ms: int = _PADDING_MS
-    bucket_ms: int = _BUCKET_MS
+    padding_ms: int = _USUAL.padding_ms
+    bucket_ms: int = _USUAL.bucket_ms
     guards: bool = True
 
     @property
-    def knobs(self) -> dict[str, Any]:
-        """Arguments of the engine."""
-        return {
-            "padding_ms": self.padding_ms,
-            "bucket_ms": self.bucket_ms,
-            "guards": self.guards,
-        }
+    def knobs(self) -> Knobs:
+        """What the engine is turned by."""
+        return Knobs(padding_ms=self.padding_ms, bucket_ms=self.bucket_ms, guards=self.guards)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The windows of a recording that fanscribe sends to its model, cut without any server."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,29 +9,16 @@ from numpy.typing import NDArray
 from fanscribe.client.file_server import served_file
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.speech import SpeechDetector
-from fanscribe.media.timeline import SAMPLE_RATE, ms_of, samples_of_s
+from fanscribe.media.timeline import SAMPLE_RATE, samples_of_s
 from fanscribe.orchestrator.settings import OrchestratorSettings
-from fanscribe.splitter.chunker import Chunker
+from fanscribe.splitter.chunker import Chunker, MicroChunk
 from tests.support.audio import decode
 from tests.support.spans import LOOPBACK, plan
 
 _BLOCK_SAMPLES = SAMPLE_RATE
 
 
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """A window: where it lies in the recording, and its samples."""
-
-    start_sample: int
-    samples: NDArray[np.int16]
-
-    @property
-    def start_ms(self) -> int:
-        """Where it begins."""
-        return ms_of(self.start_sample)
-
-
-async def planned_windows(path: Path) -> list[Cut]:
+async def planned_windows(path: Path) -> list[MicroChunk]:
     """Cut a recording as a job with default options does: planned, then cut macro chunk by chunk.
 
     Raises FanscribeError.
@@ -48,13 +34,13 @@ async def planned_windows(path: Path) -> list[Cut]:
     samples = decode(path)
     bounds = [*planned.starts, len(samples)]
     return [
-        cut
+        chunk
         for start, end in pairwise(bounds)
-        for cut in windows(samples[start:end], start, settings.micro_chunk_size_sec)
+        for chunk in windows(samples[start:end], start, settings.micro_chunk_size_sec)
     ]
 
 
-def windows(samples: NDArray[np.int16], start_sample: int, longest_s: int) -> list[Cut]:
+def windows(samples: NDArray[np.int16], start_sample: int, longest_s: int) -> list[MicroChunk]:
     """Cut `samples`, the first of which is `start_sample` of the recording, as a splitter does."""
     chunker = Chunker(SpeechDetector(), start_sample, samples_of_s(longest_s))
     chunks = [
@@ -63,4 +49,4 @@ def windows(samples: NDArray[np.int16], start_sample: int, longest_s: int) -> li
         for chunk in chunker.feed(samples[first : first + _BLOCK_SAMPLES])
     ]
     chunks += chunker.finish()
-    return [Cut(chunk.audio_start_sample, chunk.audio) for chunk in chunks if len(chunk.audio)]
+    return [chunk for chunk in chunks if len(chunk.audio)]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks.accuracy_changes import score_changes
 from benchmarks.accuracy_seams import find_seams, seam_checks, seams_table
-from benchmarks.accuracy_times import onsets_ms, time_checks, times_of, times_table
+from benchmarks.accuracy_times import Times, find_onsets, time_checks, times_of, times_table
 from benchmarks.accuracy_words import (
     language_checks,
     languages_table,
@@ -31,6 +31,7 @@ from benchmarks.speech_sets import (
     english_sets,
     language_sets,
     long_recordings,
+    repeated,
 )
 from benchmarks.table import write_json
 from benchmarks.weights import Weights, find_weights
@@ -39,6 +40,8 @@ from fanscribe.inference.errors import SetupError
 _RESULTS: Final = Path(__file__).with_name("results") / "accuracy.json"
 _PARTS: Final = ("words", "languages", "changes", "times", "seams")
 _MULTILINGUAL: Final = "base"
+# Of a recording of some minutes, to see whether times drift.
+_REPETITIONS: Final = 4
 
 
 class Report:
@@ -113,23 +116,27 @@ async def _languages(weights: Weights, arguments: argparse.Namespace, report: Re
 async def _times(
     weights: Weights, arguments: argparse.Namespace, folder: Path, report: Report
 ) -> None:
+    joined = long_recordings(folder, arguments.minutes)
+    several = f"{CHAPTER}, {_REPETITIONS} times"
     recordings = {
-        name: recording
-        for name, recording in long_recordings(folder, arguments.minutes).items()
-        if name in (MIX, CHAPTER)
+        MIX: joined[MIX],
+        CHAPTER: joined[CHAPTER],
+        several: repeated(joined[CHAPTER], _REPETITIONS, folder),
     }
+    onsets = {name: find_onsets(recording) for name, recording in recordings.items()}
     jobs = [Job(recording.path, Options(word_timestamps=True)) for recording in recordings.values()]
-    found: dict[str, Any] = {name: [] for name in recordings}
+    found: dict[str, list[Times]] = {name: [] for name in recordings}
     checks = []
     for peer in arguments.peer:
         outcomes = await transcribe_all(peer, weights, jobs)
-        for (name, recording), outcome in zip(recordings.items(), outcomes, strict=True):
-            transcription = outcome.transcription
-            times = times_of(peer, transcription, onsets_ms(recording))
+        for name, outcome in zip(recordings, outcomes, strict=True):
+            repetitions = _REPETITIONS if name == several else 1
+            times = times_of(peer, outcome.transcription, onsets[name], repetitions)
             found[name].append(times)
             if peer == FANSCRIBE:
-                checks += time_checks(f"{weights.name}, {name}", times, transcription.segments)
-    kept = {name: [asdict(times) for times in several] for name, several in found.items()}
+                segments = outcome.transcription.segments
+                checks += time_checks(f"{weights.name}, {name}", times, segments)
+    kept = {name: [times.to_json() for times in of_one] for name, of_one in found.items()}
     report.add("Times", weights.name, times_table(found), kept, checks)
 
 

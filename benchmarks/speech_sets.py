@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from benchmarks.recordings import (
     SHARED_SPEECH,
     Recording,
     RecordingError,
+    TimedClip,
     excerpt,
     read_recording,
     read_tsv,
     timed_clips,
     write_tsv,
 )
-from tests.support.audio import encode
+from fanscribe.media.timeline import SAMPLE_RATE
+from tests.support.audio import decode, encode, write_wav
 
 MIX: Final = "dev_mix"
 CHAPTER: Final = "ljspeech_LJ001_0001-0032"
@@ -71,6 +75,20 @@ def long_recordings(folder: Path, minutes: float | None) -> dict[str, Recording]
         recording = read_recording(path, path.with_suffix(".txt"))
         found[name] = excerpt(recording, minutes, folder) if minutes else recording
     return {**found, TELEPHONE: _by_telephone(found[CHAPTER], folder)}
+
+
+def repeated(recording: Recording, times: int, folder: Path) -> Recording:
+    """Play a joined recording several times; what is made goes to `folder`."""
+    samples = decode(recording.path)
+    path = write_wav(folder / f"{recording.path.stem}_repeated.wav", np.tile(samples, times))
+    length_s = len(samples) / SAMPLE_RATE
+    clips = [
+        TimedClip(turn * length_s + clip.start_s, turn * length_s + clip.end_s, clip.transcript)
+        for turn in range(times)
+        for clip in timed_clips(recording)
+    ]
+    write_tsv(path.with_suffix(".segments.tsv"), clips)
+    return Recording(path, " ".join([recording.reference] * times), times * length_s)
 
 
 def _by_telephone(recording: Recording, folder: Path) -> Recording:

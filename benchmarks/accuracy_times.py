@@ -66,7 +66,7 @@ class Times:
 
     @property
     def inside_share(self) -> float:
-        """The same, but a word that begins in the silence before the speech is right too."""
+        """The same, but a word that begins in the clip's silence before the speech is right too."""
         near = sum(
             start_ms is not None
             and onset.start_ms - _NEAR_MS <= start_ms <= onset.speech_ms + _NEAR_MS
@@ -138,7 +138,7 @@ def time_checks(name: str, times: Times, segments: Sequence[Segment]) -> list[Ch
     return [
         Check(
             f"{name}: clips that begin within {_NEAR_MS} ms, %",
-            times.near_share,
+            times.inside_share,
             _NEAR_SHARE,
             "min",
         ),

@@ -25,6 +25,7 @@ MIX: Final = "dev_mix"
 CHAPTER: Final = "ljspeech_LJ001_0001-0032"
 TELEPHONE: Final = "the same chapter by telephone"
 _LONG: Final = {MIX: "mp3", CHAPTER: "flac"}
+_GAP_S: Final = 0.5
 # A telephone line: 300 to 3400 Hz, 8 kHz, 8 bits.
 _LINE: Final = ("-af", "highpass=f=300,lowpass=f=3400", "-ar", "8000", "-c:a", "pcm_mulaw")
 
@@ -78,8 +79,9 @@ def long_recordings(folder: Path, minutes: float | None) -> dict[str, Recording]
 
 
 def repeated(recording: Recording, times: int, folder: Path) -> Recording:
-    """Play a joined recording several times; what is made goes to `folder`."""
-    samples = decode(recording.path)
+    """Join a joined recording to itself; what is made goes to `folder`."""
+    gap = np.zeros(round(_GAP_S * SAMPLE_RATE), np.int16)
+    samples = np.concatenate((decode(recording.path), gap))
     path = write_wav(folder / f"{recording.path.stem}_repeated.wav", np.tile(samples, times))
     length_s = len(samples) / SAMPLE_RATE
     clips = [

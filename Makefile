@@ -2,13 +2,16 @@
 
 VENV := .venv
 STAMP := $(VENV)/.set-up
+# WhisperX, a peer of the benchmarks.
+PEERS := .venv-whisperx
 PYTEST := $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format protos bench bench-media
+.PHONY: help setup demo test test-all lint format protos bench bench-peers bench-accuracy \
+	bench-silence bench-frontier bench-batching bench-media
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the fanscribe command; installs system packages that are missing
 
@@ -32,6 +35,7 @@ lint: setup ## Check style, formatting and types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy demo
+	$(VENV)/bin/mypy -p benchmarks
 
 format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff check --fix
@@ -40,8 +44,27 @@ format: setup ## Format the code, and fix what can be fixed
 protos: setup ## Generate the Python modules of protos/ anew
 	$(VENV)/bin/python protos/generate.py
 
-bench: setup ## Measure speed end to end
+bench: setup bench-peers ## Measure speed end to end, beside faster-whisper and WhisperX
 	$(VENV)/bin/python -m benchmarks.end_to_end
+
+bench-peers: $(PEERS)/.set-up ## Install WhisperX, 8 GB, in an environment of its own
+
+$(PEERS)/.set-up: benchmarks/peers.txt
+	python=$$(deploy/setup/pick-python.sh) && "$$python" -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
+	@touch $@
+
+bench-accuracy: setup ## Measure words, languages, times and seams
+	$(VENV)/bin/python -m benchmarks.accuracy
+
+bench-silence: setup ## Look for text where nobody speaks; needs sox
+	$(VENV)/bin/python -m benchmarks.silence
+
+bench-frontier: setup ## Measure what windows cost and get wrong, by how they are cut
+	$(VENV)/bin/python -m benchmarks.frontier
+
+bench-batching: setup ## Measure how jobs share batches
+	$(VENV)/bin/python -m benchmarks.batching
 
 bench-media: setup ## Measure how recordings of every format are read
 	$(VENV)/bin/python -m benchmarks.media_overhead

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peer_process import PeerProcess, started
+from benchmarks.peer_process import Answer, PeerProcess, started
 from benchmarks.process_tree import ProcessTree, machine_cpu_s
 from benchmarks.recordings import Recording
 from benchmarks.scoring import WordErrors, word_errors
@@ -45,36 +45,40 @@ def in_turn(runs: Mapping[str, int]) -> Iterator[str]:
         yield from (peer for peer, times in runs.items() if turn < times)
 
 
-async def measure(peer: str, model: str, recording: Recording, warm_up: Path) -> Run:
+async def measure(peer: str, weights: Path, recording: Recording, warm_up: Path) -> Run:
     """Start a peer, let it warm up, and measure it on `recording`. Raises PeerError."""
-    limit_s = _LIMIT_S + _LIMIT * recording.duration_s
-    async with started(peer, model, warm_up, recording.path) as process:
+    async with started(peer, weights, warm_up) as process:
         tree = ProcessTree(process.pid)
         cpu_before_s, machine_before_s = tree.cpu_s(), machine_cpu_s()
-        answer, peak = await _sampled(process, tree, limit_s)
+        answer, peak = await _sampled(process, tree, recording)
         cpu_s = tree.cpu_s() - cpu_before_s
         other_cpu_s = max(0.0, machine_cpu_s() - machine_before_s - cpu_s)
-    wall_s = float(answer["wall_s"])
+    transcription = answer.transcription
     return Run(
         peer=peer,
-        wall_s=wall_s,
-        rtfx=recording.duration_s / wall_s,
-        errors=word_errors(recording.reference, answer["text"]),
+        wall_s=answer.wall_s,
+        rtfx=recording.duration_s / answer.wall_s,
+        errors=word_errors(recording.reference, transcription.text),
         peak_pss_bytes=peak.total(),
         peak_pss_bytes_by_process=dict(peak.most_common()),
         cpu_s=cpu_s,
-        other_cpu_share=other_cpu_s / (wall_s * (os.cpu_count() or 1)),
-        details=answer["details"],
-        text=answer["text"],
+        other_cpu_share=other_cpu_s / (answer.wall_s * (os.cpu_count() or 1)),
+        details=transcription.details,
+        text=transcription.text,
     )
 
 
+def limit_s(recording: Recording) -> float:
+    """Wall time after which a peer is not waited for any longer."""
+    return _LIMIT_S + _LIMIT * recording.duration_s
+
+
 async def _sampled(
-    process: PeerProcess, tree: ProcessTree, limit_s: float
-) -> tuple[dict[str, Any], Counter[str]]:
+    process: PeerProcess, tree: ProcessTree, recording: Recording
+) -> tuple[Answer, Counter[str]]:
     """Let the peer transcribe; returns its answer and the greatest memory seen meanwhile."""
     peak = tree.pss_bytes()
-    answer = asyncio.create_task(process.transcribe(limit_s))
+    answer = asyncio.create_task(process.transcribe(recording.path, limit_s(recording)))
     try:
         while not answer.done():
             await asyncio.wait([answer], timeout=_SAMPLING_S)

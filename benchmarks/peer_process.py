@@ -2,11 +2,16 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.interpreters import ROOT, MissingPeerError, interpreter
+from benchmarks.peer import Options, Transcription
+
+_NO_WISHES = Options()
 
 # Weights may have to be joined first, and digests computed.
 _START_S = 600
@@ -19,8 +24,16 @@ class PeerError(Exception):
     """A peer could not be started, or did not finish."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A transcription, and the wall time from the call to its last word."""
+
+    wall_s: float
+    transcription: Transcription
+
+
 class PeerProcess:
-    """A peer that is warm and waits for the word to transcribe."""
+    """A peer that is loaded and waits for recordings to transcribe, one after the other."""
 
     def __init__(self, peer: str, process: asyncio.subprocess.Process) -> None:
         self._peer = peer
@@ -31,11 +44,16 @@ class PeerProcess:
         """Process id."""
         return self._process.pid
 
-    async def transcribe(self, limit_s: float) -> dict[str, Any]:
-        """Let it transcribe; returns `wall_s`, `text` and `details`. Raises PeerError."""
+    async def transcribe(
+        self, recording: Path, limit_s: float, options: Options = _NO_WISHES
+    ) -> Answer:
+        """Let it transcribe. Raises PeerError."""
         assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        return await self.answer(limit_s)
+        self._process.stdin.write(_request(recording, options))
+        answer = await self.answer(limit_s)
+        if "error" in answer:
+            raise PeerError(f"{self._peer}: {answer['error']}")
+        return Answer(answer["wall_s"], Transcription.from_json(answer["transcription"]))
 
     async def answer(self, limit_s: float) -> dict[str, Any]:
         """Wait for the next thing it says. Raises PeerError."""
@@ -72,16 +90,28 @@ class PeerProcess:
             self._process.terminate()
 
 
+def _request(recording: Path, options: Options) -> bytes:
+    # The peer runs in another folder.
+    request = {"path": str(recording.resolve()), "options": asdict(options)}
+    return json.dumps(request).encode() + b"\n"
+
+
 @asynccontextmanager
 async def started(
-    peer: str, model: str, warm_up: Path, recording: Path
+    peer: str, weights: Path, warm_up: Path | None = None
 ) -> AsyncIterator[PeerProcess]:
-    """Run a peer while inside, loaded and warmed up. Raises PeerError."""
+    """Run a peer while inside, loaded, and warmed up on a recording if given. Raises PeerError."""
+    try:
+        python = interpreter(peer)
+    except MissingPeerError as error:
+        raise PeerError(str(error)) from error
+    arguments = [peer, str(weights), *([] if warm_up is None else [str(warm_up)])]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.peers", peer, model, str(warm_up), str(recording)),
+        *(str(python), "-m", "benchmarks.peers", *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=_LINE_LIMIT_BYTES,
+        cwd=ROOT,
         # Ctrl-C is for this process alone, which then ends the other.
         start_new_session=True,
     )

@@ -1,5 +1,6 @@
 """Recordings to run benchmarks on, and the words that are spoken in them."""
 
+import csv
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from fanscribe.media.timeline import SAMPLE_RATE
 from tests.support.audio import decode, encode, english_clips, write_wav
 
-_LONG_SPEECH = Path(__file__).parents[2] / "shared" / "speech" / "long" / "dev_mix.mp3"
+SHARED_SPEECH = Path(__file__).parents[2] / "shared" / "speech"
+_LONG_SPEECH = SHARED_SPEECH / "long" / "dev_mix.mp3"
 _PASSAGE = Path(__file__).with_name("passage.txt")
 
 _GAP_S = 0.8
@@ -33,11 +35,55 @@ class Recording:
     duration_s: float  # of what decodes
 
 
+@dataclass(frozen=True)
+class TimedClip:
+    """A part of a joined recording: [start_s, end_s), and the words in it."""
+
+    start_s: float
+    end_s: float
+    transcript: str
+
+
 def read_recording(path: Path, reference_path: Path) -> Recording:
     """Take a recording and the text file with its words. Raises RecordingError."""
     if not (path.is_file() and reference_path.is_file()):
         raise RecordingError(f"there is no {path}, or no {reference_path}")
     return _recording(path, reference_path.read_text(encoding="utf-8"))
+
+
+def timed_clips(recording: Recording) -> list[TimedClip]:
+    """Read the list of clips that lies beside a joined recording. Raises RecordingError."""
+    path = recording.path.with_suffix(".segments.tsv")
+    if not path.is_file():
+        raise RecordingError(f"there is no {path}, which would tell the clips")
+    return [
+        TimedClip(float(row["start_s"]), float(row["end_s"]), row["transcript"])
+        for row in read_tsv(path)
+    ]
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """Read a table whose first line names the columns."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def excerpt(recording: Recording, minutes: float, folder: Path) -> Recording:
+    """Take the clips of a joined recording's first minutes. Raises RecordingError."""
+    clips = [clip for clip in timed_clips(recording) if clip.end_s <= 60 * minutes]
+    if not clips:
+        raise RecordingError(f"no clip of {recording.path} ends within {minutes} minutes")
+    path = encode(
+        recording.path, folder / f"{recording.path.stem}.flac", "-t", str(clips[-1].end_s)
+    )
+    write_tsv(path.with_suffix(".segments.tsv"), clips)
+    return _recording(path, " ".join(clip.transcript for clip in clips))
+
+
+def write_tsv(path: Path, clips: list[TimedClip]) -> None:
+    """Write the list of clips that belongs beside a joined recording."""
+    lines = [f"{clip.start_s}\t{clip.end_s}\t{clip.transcript}" for clip in clips]
+    path.write_text("\n".join(["start_s\tend_s\ttranscript", *lines]) + "\n", encoding="utf-8")
 
 
 def default_recording(folder: Path) -> Recording:

@@ -1,0 +1,85 @@
+"""Recordings that change their language midway: both languages must come back."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.checks import Check
+from benchmarks.jobs import Job, transcribe_all
+from benchmarks.peer import MULTI, Options, Transcription
+from benchmarks.peers import BATCHED, FANSCRIBE
+from benchmarks.recordings import SHARED_SPEECH, read_tsv
+from benchmarks.scoring import WordErrors, word_errors
+from benchmarks.table import markdown
+from benchmarks.weights import Weights
+from fanscribe.media.timeline import SAMPLE_RATE
+from tests.support.audio import decode, write_wav
+
+_PAIRS: Final = (("de", "fr"), ("es", "pt"), ("fr", "es"))
+_CLIPS: Final = 3  # of each language, in turn
+_GAP: Final = np.zeros(round(1.0 * SAMPLE_RATE), np.int16)
+
+
+async def score_changes(weights: Weights, folder: Path) -> tuple[str, dict[str, Any], list[Check]]:
+    """Return a table, what it was made from, and the bounds. Raises PeerError."""
+    made = {f"{one} and {other}": _alternating(one, other, folder) for one, other in _PAIRS}
+    jobs = [Job(path, Options(language=MULTI)) for path, _ in made.values()]
+    outcomes = {peer: await transcribe_all(peer, weights, jobs) for peer in (FANSCRIBE, BATCHED)}
+    rows, found, checks = [], {}, []
+    for number, (pair, (name, (_, words))) in enumerate(zip(_PAIRS, made.items(), strict=True)):
+        ours, theirs = (outcomes[peer][number] for peer in (FANSCRIBE, BATCHED))
+        our_errors, their_errors = (
+            word_errors(words, outcome.transcription.text, pair[0]) for outcome in (ours, theirs)
+        )
+        heard = _languages(ours.transcription)
+        rows.append(
+            (
+                name,
+                f"{our_errors.rate:.1%}",
+                ", ".join(sorted(heard)) or ours.error or "none",
+                f"{their_errors.rate:.1%}",
+            )
+        )
+        found[name] = {
+            "heard": sorted(heard),
+            "error": ours.error,
+            FANSCRIBE: _kept(our_errors, ours.transcription),
+            BATCHED: _kept(their_errors, theirs.transcription),
+        }
+        checks += [
+            Check(f"{name}: languages kept", len(heard & set(pair)), len(pair), "min"),
+            Check(
+                f"{name}: errors, against {BATCHED}, %",
+                100 * our_errors.rate,
+                100 * their_errors.rate,
+                "max",
+            ),
+        ]
+    table = markdown(("recording", "WER fanscribe", "languages", f"WER {BATCHED}"), rows)
+    return table, found, checks
+
+
+def _alternating(one: str, other: str, folder: Path) -> tuple[Path, str]:
+    """Join clips of two languages in turn; returns the recording and its words."""
+    rows = read_tsv(SHARED_SPEECH / "multilingual" / "manifest.tsv")
+    by_language = {
+        language: [row for row in rows if row["path"].startswith(f"{language}/")][:_CLIPS]
+        for language in (one, other)
+    }
+    turns = [row for both in zip(*by_language.values(), strict=True) for row in both]
+    pieces = [
+        piece
+        for row in turns
+        for piece in (decode(SHARED_SPEECH / "multilingual" / row["path"]), _GAP)
+    ]
+    path = write_wav(folder / f"{one}_{other}.wav", np.concatenate(pieces))
+    return path, " ".join(row["transcript"] for row in turns)
+
+
+def _languages(transcription: Transcription) -> set[str]:
+    return {segment.language for segment in transcription.segments}
+
+
+def _kept(errors: WordErrors, transcription: Transcription) -> dict[str, Any]:
+    return {"rate": errors.rate, **vars(errors), "text": transcription.text}

@@ -1,0 +1,148 @@
+"""Seams: what other cuts change, and words that a cut fell in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.checks import Check
+from benchmarks.jobs import Job, transcribe_all
+from benchmarks.peer import Options, Transcription
+from benchmarks.peers import FANSCRIBE, SEQUENTIAL
+from benchmarks.recordings import SHARED_SPEECH, Recording, read_tsv
+from benchmarks.scoring import WordErrors, errors_after, found_words, words_of
+from benchmarks.table import markdown
+from benchmarks.weights import Weights
+from benchmarks.windows import planned_windows
+from fanscribe.media.timeline import SAMPLE_RATE, ms_of
+from tests.support.audio import decode, write_wav
+
+# What comes before the recording moves every cut in it: speech of about so many seconds, which
+# packs into windows with what follows, or silence, which moves the bounds of macro chunks alone.
+_SPEECH_S: Final = (3.0, 6.0, 9.0)
+_SILENCE_S: Final = (7.0,)
+_GAP_S: Final = 0.6
+_SPREAD: Final = 0.3  # points of word error rate
+# A word whose start or end is this near to a cut has the cut in it: times are not more exact.
+_IN_WORD_MS: Final = 100
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A recording with something before it, and the errors in the recording itself."""
+
+    name: str
+    errors: WordErrors
+
+
+@dataclass(frozen=True)
+class Seams:
+    """What cuts did to one recording."""
+
+    shifts: list[Shift]  # the first one has nothing before it
+    cuts: int
+    words_cut: int  # words of the reference, found by the peer, with a cut in them
+    words_lost: list[str]  # those of them that fanscribe did not find
+
+    @property
+    def spread(self) -> float:
+        """Greatest change of the word error rate, in points."""
+        first = self.shifts[0].errors.rate
+        return 100 * max(abs(shift.errors.rate - first) for shift in self.shifts)
+
+
+async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Seams:
+    """Transcribe a recording with every preface. Raises PeerError."""
+    samples = decode(recording.path)
+    prefaces = [("as it is", np.empty(0, np.int16), ""), *_prefaces()]
+    paths = [recording.path]
+    for number, (_, preface, _) in enumerate(prefaces[1:]):
+        paths.append(
+            write_wav(folder / f"shifted_{number}.wav", np.concatenate((preface, samples)))
+        )
+    ours = await transcribe_all(FANSCRIBE, weights, [Job(path) for path in paths])
+    timed = Job(recording.path, Options(word_timestamps=True))
+    theirs = (await transcribe_all(SEQUENTIAL, weights, [timed]))[0].transcription
+    chunks = await planned_windows(recording.path)
+    starts = {chunk.audio_start_sample for chunk in chunks}
+    ends = {chunk.audio_start_sample + len(chunk.audio) for chunk in chunks}
+    cuts_ms = sorted(map(ms_of, starts | ends))
+    cut, lost = _cut_words(recording.reference, ours[0].transcription.text, theirs, cuts_ms)
+    shifts = [
+        Shift(name, errors_after(recording.reference, outcome.transcription.text, words))
+        for (name, _, words), outcome in zip(prefaces, ours, strict=True)
+    ]
+    return Seams(shifts, len(cuts_ms), cut, lost)
+
+
+def seams_table(seams: Seams) -> str:
+    """Render the errors with each preface."""
+    rows = [
+        (
+            shift.name,
+            f"{shift.errors.rate:.2%}",
+            str(shift.errors.substitutions),
+            str(shift.errors.deletions),
+            str(shift.errors.insertions),
+        )
+        for shift in seams.shifts
+    ]
+    told = f"{seams.cuts} ends of windows; {seams.words_cut} words with one in them."
+    if seams.words_lost:
+        told += f" Lost: {', '.join(seams.words_lost)}."
+    return f"{markdown(('cuts moved by', 'WER', 'S', 'D', 'I'), rows)}\n\n{told}"
+
+
+def seam_checks(name: str, seams: Seams) -> list[Check]:
+    """Bounds for fanscribe's cuts."""
+    return [
+        Check(f"{name}: change of WER with other cuts, points", seams.spread, _SPREAD, "max"),
+        Check(f"{name}: words lost to a cut", len(seams.words_lost), 0, "max"),
+    ]
+
+
+def _prefaces() -> list[tuple[str, NDArray[np.int16], str]]:
+    """Name, samples and words of what comes before."""
+    rows = read_tsv(SHARED_SPEECH / "dev" / "manifest.tsv")
+    clips = [row for row in rows if row["path"].startswith("ljspeech/")]
+    gap = np.zeros(round(_GAP_S * SAMPLE_RATE), np.int16)
+    found = []
+    for wanted_s in _SPEECH_S:
+        row = min(clips, key=lambda clip: abs(float(clip["duration_s"]) - wanted_s))
+        spoken = decode(SHARED_SPEECH / "dev" / row["path"])
+        samples = np.concatenate((spoken, gap))
+        seconds = len(samples) / SAMPLE_RATE
+        found.append((f"{seconds:.1f} s of speech", samples, row["transcript"]))
+    return found + [
+        (f"{seconds:.1f} s of silence", np.zeros(round(seconds * SAMPLE_RATE), np.int16), "")
+        for seconds in _SILENCE_S
+    ]
+
+
+def _cut_words(
+    reference: str, ours: str, theirs: Transcription, cuts_ms: Sequence[int]
+) -> tuple[int, list[str]]:
+    """Count words of the reference with a cut in them; list those that only the peer found."""
+    heard = [
+        (word, timed.start_ms, timed.end_ms)
+        for segment in theirs.segments
+        for timed in segment.words
+        for word in words_of(timed.text)
+    ]
+    spoken = words_of(reference)
+    by_peer = found_words(spoken, [word for word, _, _ in heard])
+    by_us = found_words(spoken, words_of(ours))
+    cut, lost = 0, []
+    for word, peer_index, our_index in zip(spoken, by_peer, by_us, strict=True):
+        if peer_index is None:
+            continue
+        _, start_ms, end_ms = heard[peer_index]
+        # Ends of windows in pauses are in no word.
+        if any(start_ms + _IN_WORD_MS <= at_ms <= end_ms - _IN_WORD_MS for at_ms in cuts_ms):
+            cut += 1
+            if our_index is None:
+                lost.append(f"{word} ({start_ms / 1000:.1f} s)")
+    return cut, lost

@@ -26,7 +26,7 @@ class OrchestratorSettings(MediaSettings):
     # Nominal length of a macro chunk where the caller does not say.
     macro_chunk_size_sec: int = Field(default=300, ge=30, le=3600)
     # Greatest length of a micro chunk where the caller does not say.
-    micro_chunk_size_sec: int = Field(default=26, ge=5, le=30)
+    micro_chunk_size_sec: int = Field(default=20, ge=5, le=30)
     # A macro boundary is moved to a pause at most this far away.
     boundary_reach_s: float = Field(default=8, ge=0, le=30)
     # Boundaries of one recording that are looked for at a time.

@@ -8,6 +8,7 @@ from fanscribe_whisper.batches import Window
 from fanscribe_whisper.decoder import Alignment
 from fanscribe_whisper.guards import HOLE_MS, segments_of, silent
 from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.options import Stretches
 from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.words import TimedWord, split_words, time_words
@@ -28,6 +29,7 @@ def build_result(
     free_ms = 0
     for hypothesis in hypotheses:
         for segment in _segments(hypothesis, alignments.get(hypothesis), vocabulary):
+            _move_to_speech(segment, window.options.speech or ())
             segments.append(_within(segment, free_ms, window.audio_ms))
             free_ms = segments[-1]["end_ms"]
     result: dict[str, Any] = {
@@ -72,6 +74,23 @@ def _segments(
                     for word in segment_words
                 ],
             }
+
+
+def _move_to_speech(segment: dict[str, Any], speech: Stretches) -> None:
+    """Let what begins or ends in silence begin and end with the speech in it.
+
+    Attention and timestamp tokens set in early and fade late: nobody speaks there.
+    """
+    for timed in (segment, *segment["words"]):
+        start_ms, end_ms = timed["start_ms"], timed["end_ms"]
+        heard = [(start, end) for start, end in speech if start < end_ms and end > start_ms]
+        if heard:
+            timed["start_ms"] = max(start_ms, heard[0][0])
+            timed["end_ms"] = min(end_ms, heard[-1][1])
+    # A word that lies all in silence stays where it is, and in its segment.
+    for word in segment["words"]:
+        segment["start_ms"] = min(segment["start_ms"], word["start_ms"])
+        segment["end_ms"] = max(segment["end_ms"], word["end_ms"])
 
 
 def _within(segment: dict[str, Any], free_ms: int, limit_ms: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
 from fanscribe.media.policy import SourcePolicy, parse_networks
-from fanscribe.media.reader import Reader, pin
+from fanscribe.media.reader import Aim, Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.polling import eventually
 from tests.support.range_server import Fault, RangeServer
@@ -84,7 +84,7 @@ async def test_what_is_sure_to_be_needed_is_asked_for_at_once() -> None:
         requests = []
         for reads_on in (False, True):
             reader = Reader(client, source, url, limits, PageCache(limits))
-            reader.aim_byte, reader.reads_on = len(CONTENT), reads_on
+            reader.aim = Aim(len(CONTENT), len(CONTENT), reads_on)
             document.requests = 0
             assert await reader.read_all(0, len(CONTENT)) == CONTENT
             requests.append(document.requests)

@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 
 from yarl import URL
 
@@ -57,6 +58,24 @@ class Attempts:
         )
 
 
+@dataclass(frozen=True)
+class Aim:
+    """Where what is wanted probably ends; from there on, little is read ahead."""
+
+    absolute_byte: int  # as if the whole recording had one bit rate
+    length_bytes: int  # at that bit rate
+    is_read_on: bool  # up to there, without a seek: then it can be asked for at once
+
+    def byte(self, start: int) -> int:
+        """Where reading from `start` probably ends: the nearer place, of two guesses."""
+        return min(self.absolute_byte, start + self.length_bytes)
+
+    def sure_byte(self, start: int) -> int:
+        """Where reading from `start` ends at the earliest."""
+        aim_byte = self.byte(start)
+        return aim_byte - (aim_byte - start) // 8
+
+
 class Reader:
     """Reads a source for one purpose, within that purpose's budget of bytes.
 
@@ -68,10 +87,7 @@ class Reader:
     ) -> None:
         self.source = source
         self.bytes_fetched = 0
-        # Where what is wanted probably ends; from there on, little is read ahead.
-        self.aim_byte: int | None = None
-        # Whether it is read up to there without a seek: then it can be asked for at once.
-        self.reads_on = False
+        self.aim: Aim | None = None
         self._client = client
         self._target = Target(url, source.headers, source)
         self._location: URL | None = None  # where redirects led to last time
@@ -95,14 +111,17 @@ class Reader:
                     async for piece in pieces:
                         position += len(piece)
                         if following is None and block_end < end:
-                            following, following_end = self._block(start, block_end, end)
+                            block, following_end = self._block(start, block_end, end)
                             if self._is_needed(start, following_end):
-                                ahead = Ahead(following)
+                                ahead = Ahead(block)
                                 stack.push_async_callback(ahead.aclose)
                                 following = ahead.pieces()
                         yield piece
                 if following is not None:
                     pieces, block_end = following, following_end
+                elif position < end:
+                    # Only now: meanwhile, more may be kept.
+                    pieces, block_end = self._block(start, position, end)
 
     def _block(
         self, start: int, position: int, end: int
@@ -113,7 +132,10 @@ class Reader:
         if data is not None:
             data = data[offset : offset + end - position]
             return _given(data), position + len(data)
-        block_end = min(end, position + self._block_bytes(start, position))
+        block_end = position + self._block_bytes(start, position)
+        if self._cache.keeps(self.source, position):
+            block_end = -(-block_end // PAGE_BYTES) * PAGE_BYTES  # pages are kept as a whole
+        block_end = min(end, block_end)
         following = range(page + 1, -(-block_end // PAGE_BYTES))
         kept = next((page for page in following if self._cache.has(self.source, page)), None)
         if kept is not None:
@@ -124,7 +146,7 @@ class Reader:
         """Whether a block up to there may be fetched before it is asked for."""
         if block_end - start < self._limits.ahead_from_bytes:
             return False
-        return self.aim_byte is None or block_end <= _sure(start, self.aim_byte)
+        return self.aim is None or block_end <= self.aim.sure_byte(start)
 
     async def read_all(self, start: int, end: int) -> bytes:
         """Return bytes [start, end) of the source, as far as there are any."""
@@ -133,14 +155,14 @@ class Reader:
         )
 
     def _block_bytes(self, start: int, position: int) -> int:
-        aim = self.aim_byte
-        if aim is not None and start < aim <= position:
-            start = aim  # whatever was read before was sure to be needed
+        aim_byte = None if self.aim is None else self.aim.byte(start)
+        if aim_byte is not None and start < aim_byte <= position:
+            start = aim_byte  # whatever was read before was sure to be needed
         wanted = round((position - start) * self._limits.block_growth)
-        if aim is not None and position < aim:
-            wanted = min(wanted, aim - position)
-            if self.reads_on and position - start >= 2 * self._limits.block_min_bytes:
-                wanted = max(wanted, _sure(start, aim) - position)
+        if self.aim is not None and aim_byte is not None and position < aim_byte:
+            wanted = min(wanted, aim_byte - position)
+            if self.aim.is_read_on and position - start >= 2 * self._limits.block_min_bytes:
+                wanted = max(wanted, self.aim.sure_byte(start) - position)
         return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
 
     async def _read_block(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
@@ -213,11 +235,6 @@ class Reader:
 
 async def _given(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
-
-
-def _sure(start: int, aim_byte: int) -> int:
-    """Where what is read from `start` ends at the earliest, if it ends at about `aim_byte`."""
-    return aim_byte - (aim_byte - start) // 8
 
 
 def too_slow() -> FanscribeError:

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.clusters import open_clusters
+from fanscribe.media.flacframes import open_frames
 from fanscribe.media.fragments import open_fragments
 from fanscribe.media.frameindex import FRAME_CONTAINERS, FrameIndex
 from fanscribe.media.landmarks import LandmarkIndex, Layout
@@ -20,6 +21,7 @@ _OPENERS: Final[dict[str, Callable[[Reader, Recording], Awaitable[Layout | None]
     "mov": open_fragments,
     "matroska": open_clusters,
     "ogg": open_pages,
+    "flac": open_frames,
     "mpegts": open_packets,
 }
 

@@ -75,6 +75,7 @@ def _vint_bytes(data: bytes, at: int) -> int:
 class ClusterLayout:
     """A `landmarks.Layout`."""
 
+    can_be_joined = False
     preroll_us = 300_000  # audio may stand before or behind the pictures of its time
 
     def __init__(self, header_bytes: int, track: int, scale_ns: int, *, has_index: bool) -> None:

@@ -33,6 +33,7 @@ class FrameLayout:
     """A `landmarks.Layout`."""
 
     has_index = False
+    can_be_joined = True
     preroll_us = 0  # frames stand alone
 
     def __init__(self, header_bytes: int, block_samples: int, rate: int, looks: bytes) -> None:
@@ -67,7 +68,7 @@ class FrameLayout:
         at = data.find(self._looks[:2])
         while at >= 0:
             head = data[at : at + _LONGEST_HEAD_BYTES]
-            # Of the third byte the sample rate, of the fourth the sample size: chance has it rarely.
+            # The third byte tells the sample rate, the fourth the sample size.
             if (
                 len(head) > 4
                 and head[2] & 0x0F == self._looks[2]

@@ -21,7 +21,8 @@ _HEAD_BYTES = 1024
 # ffprobe takes almost anything for something; below this it is guessing.
 _MIN_PROBE_SCORE = 20
 # What mp3 tells counts the encoder's padding too; what fragmented mp4 tells may be anything.
-_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
+# FLAC tells what was meant to follow when its writing began.
+_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov", "flac")
 # A picture's first frame may come this much before the first sound for no reason.
 _LATE_S = 0.1
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
@@ -55,6 +56,7 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
         start_time_us=round(_timeline_start_s(container, start_s) * 1_000_000),
         duration_samples=0,
     )
+    await indexes.refuse_joined(reading.reader, recording)
     start_s = recording.start_time_us / 1_000_000
     told_s = _told_s(container, stream, start_s)
     duration_s = None if description["estimated"] else told_s
@@ -64,7 +66,9 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
     if duration_s is None or is_doubted:
         end_us = await indexes.end_us(reading.reader, recording)
         if end_us is not None:
-            duration_s = end_us / 1_000_000 - start_s
+            found_s = end_us / 1_000_000 - start_s
+            # Where FLAC ends before what it tells, the rest was lost: that is to be noticed.
+            duration_s = max(found_s, told_s or 0.0) if recording.container == "flac" else found_s
     is_exact = duration_s is not None
     if duration_s is None:
         size_bytes = reading.reader.source.size_bytes

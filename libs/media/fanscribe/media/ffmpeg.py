@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import ffmpeg
 
 from fanscribe.media.anchor import Anchor
+from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import SAMPLE_RATE
@@ -48,6 +49,7 @@ _DAMAGE = re.compile(
     "|exceeds containing master|PES packet size mismatch"
 )
 _PROBED_PACKETS = 20
+_SEEK_PREROLL_US = 300_000  # where the first frame is left out
 
 # To mono: two channels count half each, which never clips. Of more, the centre is where people
 # speak; ffmpeg's own weights would make it a murmur.
@@ -142,7 +144,7 @@ def probe_arguments(url: str, streams: str) -> list[str]:
     """Command that describes the container, some streams ("a": all audio) and first frames."""
     entries = (
         "format=format_name,probe_score,nb_streams,start_time,duration"
-        ":stream=index,codec_name,sample_rate,start_time,duration,channels"
+        ":stream=index,codec_name,sample_rate,time_base,start_time,duration,channels"
         ":stream_tags=language:stream_disposition=default"
         ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
     )
@@ -193,13 +195,14 @@ def extract_arguments(
     if anchor is not None:
         options |= _view_options(recording.container)
         from_us -= anchor.offset_us
-    if anchor is not None and from_s:
-        trim = f"atrim=start={from_us}us"
-        if anchor.end_us is not None:
-            trim += f":end={anchor.end_us - anchor.offset_us}us"
-        filters.append(trim)
-    if anchor is None and from_s:
-        options |= {"seek_timestamp": 1, "ss": f"{from_us}us"}
+    elif from_s:
+        # ffmpeg's own cut after a seek would be as inexact as the container's time stamps.
+        seek_us = from_us - _SEEK_PREROLL_US * (recording.grid is not None)
+        options |= {"seek_timestamp": 1, "ss": f"{seek_us}us", "noaccurate_seek": None}
+    if anchor is not None and anchor.end_us is not None and from_s:
+        filters.append(f"atrim=end={anchor.end_us - anchor.offset_us}us")
+    if from_s:
+        filters += [*_times_from(from_s, from_us, recording.grid), "atrim=start_pts=0"]
     else:
         filters.append(f"asetpts=round(PTS-{from_us}/1000000/TB)")
     # Gaps become silence, so that later samples keep their place. Where the whole begins, what
@@ -215,11 +218,29 @@ def extract_arguments(
     output = stream.output(
         "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
     )
-    stamps = [] if "ss" in options else ["-copyts"]
     command: list[str] = output.global_args(
-        "-nostdin", "-hide_banner", "-v", "warning", *stamps
+        "-nostdin", "-hide_banner", "-v", "warning", "-copyts"
     ).compile()
     return command
+
+
+def _times_from(from_s: int, from_us: int, grid: FrameGrid | None) -> list[str]:
+    """Filters that count time in samples from second `from_s` of the timeline on.
+
+    It lies at `from_us` in what is decoded.
+    """
+    if grid is None:
+        return [f"asetpts=round(PTS-{from_us}/1000000/TB)"]
+    first, step = grid.first_sample, grid.frame_samples
+    origin = f"({from_us}/1000000-{from_s})"
+    # Where a frame lies on the timeline: as it is told, and by the grid.
+    told = f"(PTS-{origin}*{grid.rate_hz})"
+    exact = f"({first}+round(({told}-{first})/{step})*{step})"
+    place = f"if(lte(abs({told}-{exact}),{grid.tolerance_samples}),{exact},round({told}))"
+    # Decoders treat the first frame of a view as the recording's, and may leave out some of it.
+    whole = f"gt(n,0)+lt(t-{origin},{first / grid.rate_hz + 0.01:.6f})"
+    filters = [f"aselect={whole}", f"asetpts={place}-{from_s * grid.rate_hz}"]
+    return [text.replace(",", r"\,") for text in filters]
 
 
 def _view_options(container: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
+from fanscribe.media.framegrid import DecodedFrame, frame_grid
 from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
@@ -44,17 +45,21 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
     if len(streams) > 1:
         description = await _description(reading, str(meant.index))
     stream: dict[str, Any] = description["streams"][0]
-    start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
-    if start_s is None:
+    frames = [_frame(frame) for frame in description.get("frames", [])]
+    rate_hz = int(stream.get("sample_rate", 0))
+    first_s = _first_s(frames, rate_hz)
+    if first_s is None:
         raise _unreadable("has audio that fanscribe cannot decode")
+    start_s = _timeline_start_s(container, first_s)
     recording = Recording(
         source=reading.reader.source,
         container=container["format_name"],
         codec=stream["codec_name"],
         stream_index=meant.index,
         audio_stream=meant.position,
-        start_time_us=round(_timeline_start_s(container, start_s) * 1_000_000),
+        start_time_us=round(start_s * 1_000_000),
         duration_samples=0,
+        grid=frame_grid(frames, rate_hz, _tick_s(stream), start_s, is_late=start_s != first_s),
     )
     await indexes.refuse_joined(reading.reader, recording)
     start_s = recording.start_time_us / 1_000_000
@@ -113,7 +118,18 @@ async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     return {**description, "estimated": estimated}
 
 
-def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
+def _frame(frame: dict[str, Any]) -> DecodedFrame:
+    time_s = float(frame["pts_time"]) if "pts_time" in frame else None
+    return DecodedFrame(time_s, int(frame.get("nb_samples", 0)))
+
+
+def _tick_s(stream: dict[str, Any]) -> float:
+    """Return the unit of the stream's time stamps."""
+    counter, _, denominator = str(stream.get("time_base", "0/1")).partition("/")
+    return int(counter) / int(denominator or 1)
+
+
+def _first_s(frames: list[DecodedFrame], rate_hz: int) -> float | None:
     """Return the time stamp of the first sample that decodes; None if none does.
 
     The stream's own start_time counts what the decoder drops (encoder delay). Containers that round
@@ -121,9 +137,9 @@ def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
     """
     starts_s, samples = [], 0
     for frame in frames:
-        if "pts_time" in frame:
-            starts_s.append(float(frame["pts_time"]) - samples / sample_rate)
-        samples += int(frame.get("nb_samples", 0))
+        if frame.time_s is not None:
+            starts_s.append(frame.time_s - samples / rate_hz)
+        samples += frame.samples
     return statistics.median(starts_s) if starts_s else None
 
 

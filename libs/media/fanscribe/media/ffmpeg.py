@@ -50,6 +50,8 @@ _DAMAGE = re.compile(
 )
 _PROBED_PACKETS = 20
 _SEEK_PREROLL_US = 300_000  # where the first frame is left out
+_NO_GAP_S = 0.02
+_SEQUENCE_RUN_UP_S = 0.5
 
 # To mono: two channels count half each, which never clips. Of more, the centre is where people
 # speak; ffmpeg's own weights would make it a murmur.
@@ -202,6 +204,8 @@ def extract_arguments(
     if anchor is not None and anchor.end_us is not None and from_s:
         filters.append(f"atrim=end={anchor.end_us - anchor.offset_us}us")
     if from_s:
+        if recording.container == "ogg":
+            filters += _times_in_sequence(from_us)
         filters += [*_times_from(from_s, from_us, recording.grid), "atrim=start_pts=0"]
     else:
         filters.append(f"asetpts=round(PTS-{from_us}/1000000/TB)")
@@ -222,6 +226,20 @@ def extract_arguments(
         "-nostdin", "-hide_banner", "-v", "warning", "-copyts"
     ).compile()
     return command
+
+
+def _times_in_sequence(from_us: int) -> list[str]:
+    """Filters that let each frame begin where the one before it ends, unless there is a gap.
+
+    ffmpeg tells of Vorbis blocks of another length than the one before that they begin up to 10 ms
+    late, never early. But the first pages of a view may be anywhere: they are left out.
+    """
+    begin = f"if(gt(N,0)*lte(abs(PTS-ld(0)),{_NO_GAP_S}*SR),min(PTS,ld(0)),PTS)"
+    filters = [
+        f"aselect=gte(t,{from_us}/1000000-{_SEQUENCE_RUN_UP_S})",
+        f"asetpts=st(0,{begin}+NB_SAMPLES)-NB_SAMPLES",
+    ]
+    return [text.replace(",", r"\,") for text in filters]
 
 
 def _times_from(from_s: int, from_us: int, grid: FrameGrid | None) -> list[str]:

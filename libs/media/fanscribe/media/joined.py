@@ -34,6 +34,8 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
     while distance > _NEAREST_BYTES:
         places.insert(0, start + distance)
         distance = distance * 2 // 3
+    if len(places) == 1:
+        return
     looking = asyncio.Semaphore(_AT_ONCE)
 
     async def look(place: int) -> list[Mark]:

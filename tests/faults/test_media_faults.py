@@ -191,8 +191,20 @@ async def test_a_drip_ends_at_the_deadline(server: RangeServer, flac: Path) -> N
     assert refused.value.reason is Reason.MEDIA_HOST_UNAVAILABLE
 
 
+async def test_a_drip_ends_as_soon_as_it_is_one(server: RangeServer, flac: Path) -> None:
+    limits = MediaLimits(pace_window_s=0.5)
+    async with MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.add("a", flac, etag='"slow"'))
+        server.document("a").faults = [Fault(bytes_per_s=2_000, first_byte_from=100 * KIB)]
+        async with access.extract(recording, SPAN) as extraction:
+            with pytest.raises(FanscribeError) as refused:
+                await consume(extraction)
+        assert refused.value.reason is Reason.MEDIA_HOST_UNAVAILABLE
+        assert "4.0 KiB/s are needed" in refused.value.message
+
+
 async def test_a_slow_consumer_is_not_a_slow_host(server: RangeServer, flac: Path) -> None:
-    limits = MediaLimits(extract_deadline_s=1.0)
+    limits = MediaLimits(extract_deadline_s=1.0, least_bytes_per_s=64 * KIB, pace_window_s=0.5)
     async with MediaAccess(LOOPBACK, limits) as access:
         recording = await access.probe(server.url(flac.name))
         async with access.extract(recording, SPAN) as extraction:

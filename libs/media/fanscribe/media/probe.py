@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
+from fanscribe.media.commands import probe_arguments, scan_arguments
+from fanscribe.media.ffmpeg import DURATION_ESTIMATED, running
 from fanscribe.media.framegrid import DecodedFrame, frame_grid
 from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes
@@ -100,11 +101,10 @@ async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
     async with running(probe_arguments(reading.url, streams), reading.limits) as process:
         data = bytearray()
-        while len(data) < _MAX_DESCRIPTION_BYTES:
-            piece = await process.stdout.read(64 * KIB)
-            if not piece:
-                break
+        while piece := await process.stdout.read(64 * KIB):
             data += piece
+            if len(data) > _MAX_DESCRIPTION_BYTES:
+                raise _unreadable("has more streams, or longer tags, than fanscribe reads")
         reading.check()
         await process.check_bounds()
         estimated = any(DURATION_ESTIMATED in message for message in process.messages)

@@ -1,8 +1,6 @@
 """Reading a pinned source: blocks that grow, retries that continue where the last one broke."""
 
 import asyncio
-import logging
-import random
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from fanscribe.media.ahead import Ahead
+from fanscribe.media.attempts import Attempts
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import (
     PassingError,
@@ -19,43 +18,13 @@ from fanscribe.media.http import (
     changed,
 )
 from fanscribe.media.limits import MediaLimits
+from fanscribe.media.pace import Pace
 from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.source import Source
 from fanscribe.runtime.errors import FanscribeError, Reason
 
-_log = logging.getLogger(__name__)
-
 # What a place answers to which redirects led, when the signature in its URL is too old.
 _EXPIRED = frozenset({Reason.MEDIA_ACCESS_DENIED, Reason.MEDIA_NOT_FOUND})
-
-
-class Attempts:
-    """Counts failures in a row and waits between them."""
-
-    def __init__(self, limits: MediaLimits) -> None:
-        self._limits = limits
-        self._failures = 0
-
-    def progressed(self) -> None:
-        """Forget the failures so far: bytes arrived."""
-        self._failures = 0
-
-    async def failed(self, failure: PassingError) -> None:
-        """Wait before the next attempt; raise MEDIA_HOST_UNAVAILABLE if there is none."""
-        self._failures += 1
-        _log.info("media host %s", failure.what, extra={"fields": {"failures": self._failures}})
-        if self._failures >= self._limits.attempts:
-            raise FanscribeError(
-                Reason.MEDIA_HOST_UNAVAILABLE,
-                f"the media host {failure.what} ({self._failures} attempts); try again later",
-            )
-        wait_s = self._limits.backoff_s * 2.0 ** (self._failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        await asyncio.sleep(
-            max(
-                min(wait_s, self._limits.backoff_max_s),
-                min(failure.retry_after_s, self._limits.retry_after_max_s),
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -94,6 +63,7 @@ class Reader:
         self._requests = 0
         self._limits = limits
         self._cache = cache
+        self._pace = Pace(limits)
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes [start, end) of the source in pieces of any length.
@@ -197,7 +167,7 @@ class Reader:
             try:
                 async with self._client.get(self._target, position, end, self._location) as answer:
                     self._location = answer.location
-                    async for piece in answer.body.iter_any():
+                    async for piece in self._pace.watched(answer.body.iter_any()):
                         piece = piece[: answer.content.end - position]  # noqa: PLW2901
                         position += len(piece)
                         self._count(len(piece))

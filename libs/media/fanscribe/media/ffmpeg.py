@@ -1,7 +1,6 @@
 """How ffmpeg is run: bounded, and never longer than somebody waits for it."""
 
 import asyncio
-import logging
 import os
 import re
 import shutil
@@ -12,8 +11,6 @@ from contextlib import asynccontextmanager, suppress
 
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.runtime.errors import FanscribeError, Reason
-
-_log = logging.getLogger(__name__)
 
 # Its messages are in English. Should it ever be made to ask for another URL than ours, it asks a
 # proxy that is not there.
@@ -61,10 +58,15 @@ class Process:
         await asyncio.wait([self._drained])
         return any(_DAMAGE.search(line) for line in self.messages)
 
-    async def check_bounds(self) -> None:
-        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`."""
+    async def check_bounds(self, *, is_short: bool = False) -> None:
+        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`.
+
+        With `is_short`, less came out than should have, though it may say that all is well.
+        """
         exit_code = await self.exit_code()
-        out_of_memory = exit_code != 0 and any(_OUT_OF_MEMORY in line for line in self.messages)
+        await asyncio.wait([self._drained])
+        is_failed = exit_code != 0 or is_short
+        out_of_memory = is_failed and any(_OUT_OF_MEMORY in line for line in self.messages)
         # Nobody but the kernel kills it here: at the bound of its CPU time, or of the machine.
         if exit_code == -signal.SIGKILL or out_of_memory:
             raise FanscribeError(

@@ -20,7 +20,8 @@ from fanscribe.runtime.errors import FanscribeError, domain_error
 from tests.support.audio import decode_parts
 from tests.support.comparison import Comparison, compare
 from tests.support.formats import Format, truth
-from tests.support.spans import LOOPBACK, Plan, extract_all, extract_chunk, plan
+from tests.support.policies import LOOPBACK
+from tests.support.spans import Plan, extract_all, extract_chunk, plan
 
 MACRO_S: Final = 300
 REACH_S: Final = 8

@@ -19,13 +19,12 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.limits import KIB, MIB, MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import decode, encode, joined_speech
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 LIMITS = MediaLimits(
     attempts=4,
     backoff_s=0.01,
@@ -263,11 +262,10 @@ async def test_cancelling_a_probe_stops_it(
 READER = """
 import asyncio, sys
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import Span
 
 async def main(url):
-    async with MediaAccess(SourcePolicy(parse_networks("127.0.0.0/8"))) as access:
+    async with MediaAccess(LOOPBACK) as access:
         recording = await access.probe(url)
         async with access.extract(recording, Span(0, recording.duration_samples)) as extraction:
             async for block in extraction:

@@ -10,13 +10,12 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.ffmpeg import running
 from fanscribe.media.limits import MIB, MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import Span
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import encode, english_clips, silence
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 CLIP = english_clips()[0].path
 
 

@@ -11,13 +11,13 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.limits import MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import encode, english_clips, joined_speech, repeated, silence
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 LIMITS = MediaLimits(attempts=3, backoff_s=0.01, backoff_max_s=0.02, stall_timeout_s=0.5)
 CLIP = english_clips()[0].path
 

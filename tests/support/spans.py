@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.recording import Recording
 from fanscribe.orchestrator.planner import MacroChunk, Planner
-
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 
 
 @dataclass(frozen=True)

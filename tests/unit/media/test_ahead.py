@@ -11,14 +11,13 @@ from yarl import URL
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.reader import Aim, Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.policies import LOOPBACK
 from tests.support.polling import eventually
 from tests.support.range_server import Fault, RangeServer
 
 CONTENT = random.Random(3).randbytes(2_000 * KIB)
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 EAGER = MediaLimits(
     cache_bytes=0,
     block_min_bytes=64 * KIB,

@@ -81,10 +81,10 @@ async def test_what_is_sure_to_be_needed_is_asked_for_at_once() -> None:
         source = await pin(client, url, limits)
         document = server.document("a")
         requests = []
-        for reads_on in (False, True):
+        for read_on_after_bytes in (1 << 40, 128 * KIB):
             reader = Reader(client, source, url, limits, PageCache(limits))
-            reader.aim = Aim(len(CONTENT), len(CONTENT), reads_on)
+            reader.aim = Aim(len(CONTENT), len(CONTENT), read_on_after_bytes)
             document.requests = 0
-            assert await reader.read_all(0, len(CONTENT)) == CONTENT
+            assert await reader.read_all(1, len(CONTENT)) == CONTENT[1:]
             requests.append(document.requests)
         assert requests[1] <= requests[0] / 2

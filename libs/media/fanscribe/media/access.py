@@ -17,7 +17,7 @@ from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.indexes import Indexes
-from fanscribe.media.limits import MediaLimits
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
 from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.probe import describe, packet_ends_us
@@ -26,6 +26,9 @@ from fanscribe.media.recording import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
 from fanscribe.media.timeline import SAMPLE_RATE, Span, samples_of_us
+
+_VIEW_READ_ON_BYTES = 128 * KIB
+_SEEK_READ_ON_BYTES = 256 * KIB  # ffmpeg may only be looking around
 
 
 class MediaAccess:
@@ -179,5 +182,5 @@ def _aim(recording: Recording, span: Span, anchor: Anchor | None) -> Aim:
     return Aim(
         absolute_byte=begin_byte + rest_bytes * (span.end_sample - begin_sample) // rest_samples,
         length_bytes=rest_bytes * (run_up_samples + span.samples) // rest_samples,
-        is_read_on=anchor is not None,
+        read_on_after_bytes=_SEEK_READ_ON_BYTES if anchor is None else _VIEW_READ_ON_BYTES,
     )

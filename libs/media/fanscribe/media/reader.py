@@ -33,7 +33,9 @@ class Aim:
 
     absolute_byte: int  # as if the whole recording had one bit rate
     length_bytes: int  # at that bit rate
-    is_read_on: bool  # up to there, without a seek: then it can be asked for at once
+    # Whoever reads so much in sequence, not from the very beginning, goes on to there: then what is
+    # sure to be needed can be asked for at once.
+    read_on_after_bytes: int
 
     def byte(self, start: int) -> int:
         """Where reading from `start` probably ends: the nearer place, of two guesses."""
@@ -131,7 +133,7 @@ class Reader:
         wanted = round((position - start) * self._limits.block_growth)
         if self.aim is not None and aim_byte is not None and position < aim_byte:
             wanted = min(wanted, aim_byte - position)
-            if self.aim.is_read_on and position - start >= 2 * self._limits.block_min_bytes:
+            if start > 0 and position - start >= self.aim.read_on_after_bytes:
                 wanted = max(wanted, self.aim.sure_byte(start) - position)
         return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
 

@@ -110,7 +110,7 @@ async def test_cues_are_seen(speech: Speech, tmp_path: Path) -> None:
 
 _LAYOUTS: Final[list[Layout]] = [
     FragmentLayout(32, 1, 48_000, 1024),
-    ClusterLayout(32, 1, 1_000_000, has_index=False),
+    ClusterLayout(32, 1, 1_000_000, has_index=False, has_end=False),
     PageLayout(32, 1, 48_000, frozenset({0, 1, 2, 0x10000, 0x1000000})),
     FrameLayout(32, 4096, 44_100, b"\xff\xf8\x09\x08"),
     PacketLayout(188),
@@ -138,4 +138,5 @@ async def test_any_head_is_opened_or_left_to_ffmpeg(parts: list[bytes]) -> None:
         reader: Any = MemoryReader(head + b"".join(parts))
         recording = recording_of(reader, "", 1)
         for opener in (open_fragments, open_clusters, open_pages, open_frames, open_packets):
-            await opener(reader, recording)
+            with suppress(FanscribeError):  # several recordings
+                await opener(reader, recording)

@@ -9,12 +9,13 @@ from itertools import pairwise
 from typing import Final
 
 from fanscribe.media.anchor import Mark
-from fanscribe.media.landmarks import LOOK_BYTES, Layout, UnsearchableError, joined, seen
+from fanscribe.media.landmarks import Layout, UnsearchableError, joined, seen
 from fanscribe.media.limits import KIB
 from fanscribe.media.reader import Reader
 from fanscribe.runtime.errors import domain_error
 
 _NEAREST_BYTES: Final = 64 * KIB  # to the beginning: closer, nothing is looked for
+_REACH_BYTES: Final = 128 * KIB  # of a look: without pictures, marks are closer than that, mostly
 _AT_ONCE: Final = 8  # requests
 _STEP_BACK_US: Final = 1_000_000  # streams may lie so much beside one another
 _WRAPPED_US: Final = 12 * 3600 * 1_000_000  # the clock of MPEG-TS begins anew after 26 hours
@@ -29,10 +30,10 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
     if not layout.can_be_joined:
         return
     start, end = layout.header_bytes, reader.source.size_bytes
-    places = [max(start, end - 2 * LOOK_BYTES)]
+    places = [max(start, end - 2 * _REACH_BYTES)]
     distance = (end - start) * 2 // 3
     while distance > _NEAREST_BYTES:
-        places.insert(0, start + distance)
+        places.append(start + distance)
         distance = distance * 2 // 3
     if len(places) == 1:
         return
@@ -40,11 +41,11 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
 
     async def look(place: int) -> list[Mark]:
         async with looking:
-            return await seen(reader, layout, place, end)
+            return await seen(reader, layout, place, min(end, place + _REACH_BYTES))
 
     try:
         async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(look(place)) for place in places]
+            looks = [group.create_task(look(place)) for place in sorted(places)]
     except ExceptionGroup as error:
         if error.subgroup(UnsearchableError):
             return

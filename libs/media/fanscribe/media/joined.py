@@ -16,6 +16,7 @@ from fanscribe.runtime.errors import domain_error
 
 _NEAREST_BYTES: Final = 64 * KIB  # to the beginning: closer, nothing is looked for
 _REACH_BYTES: Final = 128 * KIB  # of a look: without pictures, marks are closer than that, mostly
+_FROM_END_BYTES: Final = (32 * KIB, 64 * KIB, 128 * KIB, 256 * KIB)
 _AT_ONCE: Final = 8  # requests
 _STEP_BACK_US: Final = 1_000_000  # streams may lie so much beside one another
 _WRAPPED_US: Final = 12 * 3600 * 1_000_000  # the clock of MPEG-TS begins anew after 26 hours
@@ -29,14 +30,8 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
     """
     if not layout.can_be_joined:
         return
-    start, end = layout.header_bytes, reader.source.size_bytes
-    places = [max(start, end - 2 * _REACH_BYTES)]
-    distance = (end - start) * 2 // 3
-    while distance > _NEAREST_BYTES:
-        places.append(start + distance)
-        distance = distance * 2 // 3
-    if len(places) == 1:
-        return
+    end = reader.source.size_bytes
+    places = _places(layout.header_bytes, end)
     looking = asyncio.Semaphore(_AT_ONCE)
 
     async def look(place: int) -> list[Mark]:
@@ -45,7 +40,7 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
 
     try:
         async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(look(place)) for place in sorted(places)]
+            looks = [group.create_task(look(place)) for place in places]
     except ExceptionGroup as error:
         if error.subgroup(UnsearchableError):
             return
@@ -54,3 +49,15 @@ async def refuse_joined(reader: Reader, layout: Layout) -> None:
     for before_us, after_us in pairwise(times_us):
         if _STEP_BACK_US < before_us - after_us < _WRAPPED_US:
             raise joined()
+
+
+def _places(start: int, end: int) -> list[int]:
+    """Where to look in the bytes [start, end), in order; empty: nowhere, there is little."""
+    places = []
+    distance = (end - start) * 2 // 3
+    while distance > _NEAREST_BYTES:
+        places.append(start + distance)
+        distance = distance * 2 // 3
+    # The last one may be short.
+    tails = [end - distance for distance in _FROM_END_BYTES if end - distance > start]
+    return sorted(places + tails) if places else []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -21,7 +21,7 @@ class Pace:
         self._waited_s = 0.0
         self._received_bytes = 0
 
-    async def watched(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async def watched(self, pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield the pieces; raises MEDIA_HOST_UNAVAILABLE if they come too slowly."""
         clock = asyncio.get_running_loop().time
         begun_s = clock()

@@ -167,9 +167,12 @@ class Reader:
         while position < end:
             self._count_request()
             try:
-                async with self._client.get(self._target, position, end, self._location) as answer:
+                async with (
+                    self._client.get(self._target, position, end, self._location) as answer,
+                    aclosing(self._pace.watched(answer.body.iter_any())) as pieces,
+                ):
                     self._location = answer.location
-                    async for piece in self._pace.watched(answer.body.iter_any()):
+                    async for piece in pieces:
                         piece = piece[: answer.content.end - position]  # noqa: PLW2901
                         position += len(piece)
                         self._count(len(piece))

@@ -43,7 +43,7 @@ def frame_grid(
     Times are told in units of `tick_s`; `start_s` is the time stamp of the timeline's sample 0,
     which is the audio's first one unless it `is_late`.
     """
-    if tick_s * rate_hz <= 1 or not frames or frames[0].time_s is None:
+    if tick_s * rate_hz < 1.01 or not frames or frames[0].time_s is None:
         return None
     late_samples = round((frames[0].time_s - start_s) * rate_hz) if is_late else 0
     frame_samples = Counter(frame.samples for frame in frames).most_common(1)[0][0]

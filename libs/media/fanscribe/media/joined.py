@@ -11,6 +11,7 @@ from typing import Final
 from fanscribe.media.anchor import Mark
 from fanscribe.media.landmarks import Layout, UnsearchableError, joined, seen
 from fanscribe.media.limits import KIB
+from fanscribe.media.pages import PAGE_BYTES
 from fanscribe.media.reader import Reader
 from fanscribe.runtime.errors import domain_error
 
@@ -60,4 +61,5 @@ def _places(start: int, end: int) -> list[int]:
         distance = distance * 2 // 3
     # The last one may be short.
     tails = [end - distance for distance in _FROM_END_BYTES if end - distance > start]
-    return sorted(places + tails) if places else []
+    # Whole pages are fetched.
+    return sorted({place - place % PAGE_BYTES for place in places + tails}) if places else []

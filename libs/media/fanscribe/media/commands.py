@@ -19,7 +19,7 @@ _INPUT = {
     "format_whitelist": _DEMUXERS,
     "protocol_whitelist": "http,tcp",
     "max_redirects": 0,
-    "recv_buffer_size": 24 * KIB,
+    "recv_buffer_size": 8 * KIB,
 }
 _PROBED_PACKETS = 20
 _SEEK_PREROLL_US = 300_000  # where the first frame is left out

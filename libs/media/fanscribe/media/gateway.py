@@ -19,7 +19,7 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 # Kernel buffers hold what ffmpeg may never ask for; small ones keep reading ahead bounded.
-SOCKET_BUFFER_BYTES = 24 * KIB
+SOCKET_BUFFER_BYTES = 8 * KIB
 
 
 class Reading:

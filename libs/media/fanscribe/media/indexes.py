@@ -52,7 +52,7 @@ class Indexes:
         """Raise MEDIA_UNREADABLE if the file is several recordings, one after the other."""
         index = await self._of(reader, recording)
         if isinstance(index, LandmarkIndex):
-            await refuse_joined(reader, index.layout)
+            index.learn(await refuse_joined(reader, index.layout))
 
     async def frames(self, reader: Reader, recording: Recording) -> FrameIndex | None:
         """Return the index of a recording that is nothing but frames."""

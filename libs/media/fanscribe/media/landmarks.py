@@ -7,6 +7,8 @@ rate is close, and every look makes the next guess better.
 
 import asyncio
 from bisect import bisect_right, insort
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from fanscribe.media.anchor import Anchor, Mark
@@ -124,6 +126,12 @@ class LandmarkIndex:
         for mark in found:
             self._enter(mark)
         return bool(found)
+
+    def learn(self, marks: Iterable[Mark]) -> None:
+        """Remember marks that somebody else has seen."""
+        with suppress(UnsearchableError):  # whoever searches there will be told
+            for mark in marks:
+                self._enter(mark)
 
     def _enter(self, mark: Mark) -> None:
         # What is before the beginning is not asked for.

@@ -127,15 +127,17 @@ class Reader:
         )
 
     def _block_bytes(self, start: int, position: int) -> int:
-        aim_byte = None if self.aim is None else self.aim.byte(start)
-        if aim_byte is not None and start < aim_byte <= position:
-            start = aim_byte  # whatever was read before was sure to be needed
-        wanted = round((position - start) * self._limits.block_growth)
-        if self.aim is not None and aim_byte is not None and position < aim_byte:
-            wanted = min(wanted, aim_byte - position)
-            if start > 0 and position - start >= self.aim.read_on_after_bytes:
-                wanted = max(wanted, self.aim.sure_byte(start) - position)
-        return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
+        read = position - start
+        wanted = max(round(read * self._limits.block_growth), self._limits.block_min_bytes)
+        if self.aim is not None and start < (aim_byte := self.aim.byte(start)):
+            if position >= aim_byte:  # a little more, then more and more
+                wanted = position - aim_byte
+            elif start > 0 and read >= self.aim.read_on_after_bytes:
+                wanted = max(min(wanted, aim_byte - position), self.aim.sure_byte(start) - position)
+            else:
+                wanted = min(wanted, aim_byte - position)
+        least = min(PAGE_BYTES, self._limits.block_min_bytes)
+        return min(max(wanted, least), self._limits.block_max_bytes)
 
     async def _read_block(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes [start, end); at the edges of the source, keep their pages."""

@@ -142,6 +142,27 @@ async def test_a_splitter_that_comes_back_goes_on(
             same_text(await job, undisturbed)
 
 
+async def test_a_triton_that_comes_back_goes_on(
+    undisturbed: Transcript, url: str, media_host: RangeServer, tmp_path: Path
+) -> None:
+    async with service("inference", tmp_path, model="tiny.en") as victim:
+        port = victim.address.rpartition(":")[2]
+        async with (
+            splitters(2, victim.address, tmp_path, inference_in_flight=2) as hands,
+            orchestrator(hands, tmp_path) as running,
+            Client(running.address) as client,
+        ):
+            job = asyncio.create_task(events_of(client, url))
+            await has_sent_text(hands[0])
+            await victim.kill()
+            async with service("inference", tmp_path, model="tiny.en", port=port):
+                same_text(await job, undisturbed)
+                pages = [await metrics_of(splitter) for splitter in hands]
+                retries = "fanscribe_splitter_inference_retries_total"
+                assert sum(page.total(retries) for page in pages) > 0
+                await nothing_left_running(running, media_host)
+
+
 async def test_without_any_splitter_left_the_job_fails_in_time(
     cluster: StartCluster, url: str
 ) -> None:

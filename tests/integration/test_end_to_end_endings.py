@@ -49,14 +49,14 @@ async def clean(
 async def test_leaving_the_call_ends_the_job(
     stack: LocalStack, client: Client, ten_hours_url: str
 ) -> None:
-    cancelled = await jobs_cancelled(stack)
+    cancelled = await jobs_ended(stack, "CANCELLED")
     async with aclosing(client.transcribe(ten_hours_url, PLENTY)) as job:
         await first_segment(job)
-    await noticed(stack, cancelled)
+    await noticed(stack, "CANCELLED", cancelled)
 
 
 async def test_the_death_of_the_client_ends_the_job(stack: LocalStack, ten_hours_url: str) -> None:
-    cancelled = await jobs_cancelled(stack)
+    cancelled = await jobs_ended(stack, "CANCELLED")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fanscribe.client", "transcribe"),
         *("--server", stack.address, ten_hours_url),
@@ -69,13 +69,17 @@ async def test_the_death_of_the_client_ends_the_job(stack: LocalStack, ten_hours
         assert await process.stdout.readline()  # the first text
     os.kill(process.pid, signal.SIGKILL)
     await process.communicate()
-    await noticed(stack, cancelled)
+    await noticed(stack, "CANCELLED", cancelled)
 
 
-async def test_the_deadline_of_the_call_ends_the_job(client: Client, ten_hours_url: str) -> None:
+async def test_the_deadline_of_the_call_ends_the_job(
+    stack: LocalStack, client: Client, ten_hours_url: str
+) -> None:
+    late = await jobs_ended(stack, "DEADLINE_EXCEEDED")
     with pytest.raises(TranscriptionError) as failure:
         await client.transcript(ten_hours_url, PLENTY, timeout_s=3)
     assert failure.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    await noticed(stack, "DEADLINE_EXCEEDED", late)
 
 
 async def test_a_failure_ends_the_rest_of_the_job(
@@ -92,16 +96,16 @@ async def test_a_failure_ends_the_rest_of_the_job(
     assert failure.value.reason == Reason.MEDIA_CHANGED
 
 
-async def jobs_cancelled(stack: LocalStack) -> float:
+async def jobs_ended(stack: LocalStack, reason: str) -> float:
     page = await metrics_of(stack.orchestrator)
-    return page.total("fanscribe_jobs_total", reason="CANCELLED")
+    return page.total("fanscribe_jobs_total", reason=reason)
 
 
-async def noticed(stack: LocalStack, cancelled: float) -> None:
-    """Wait until the orchestrator has counted one more job as cancelled."""
+async def noticed(stack: LocalStack, reason: str, before: float) -> None:
+    """Wait until the orchestrator has counted one more job that ended so."""
 
     async def counted() -> bool:
-        return await jobs_cancelled(stack) == cancelled + 1
+        return await jobs_ended(stack, reason) == before + 1
 
     await eventually(counted, "the orchestrator notices that the caller is gone")
 

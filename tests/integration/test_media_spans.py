@@ -17,7 +17,7 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import Speech, decode, encode, joined_speech, repeated
 from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
-from tests.support.spans import extract_all, extract_chunk, plan
+from tests.support.spans import extract_all, extract_chunk, into, plan
 
 _MACRO_SAMPLES: Final = 40 * SAMPLE_RATE
 _REACH_SAMPLES: Final = SAMPLE_RATE
@@ -72,7 +72,7 @@ async def test_the_first_chunk_does_not_wait_for_the_end(speech: Speech, tmp_pat
         assert not recording.duration_is_exact
         planner = Planner(access, _REACH_SAMPLES, searches=1)
         with pytest.raises(BaseExceptionGroup) as raised:
-            await planner.plan(recording, _MACRO_SAMPLES, chunks.append, lambda _: None)
+            await planner.plan(recording, _MACRO_SAMPLES, into(chunks), lambda _: None)
     (error,) = raised.value.exceptions
     assert isinstance(error, FanscribeError)
     assert error.reason is Reason.MEDIA_HOST_UNAVAILABLE

@@ -156,6 +156,37 @@ async def test_metrics_of_splitters_and_triton_tell_their_work(
     assert page.total("nv_inference_count_total", model="whisper") > 0
 
 
+async def test_refused_calls_are_counted_by_reason(tmp_path: Path) -> None:
+    async with (
+        orchestrator([], tmp_path) as running,
+        Client(running.address) as client,
+    ):
+        for options, headers in ((Options(language="english"), {}), (Options(), {"Host": "x"})):
+            with pytest.raises(TranscriptionError):
+                await client.transcript("http://127.0.0.1/", options, media_headers=headers)
+        page = await metrics_of(running.orchestrator)
+    for reason in ("OPTION_OUT_OF_RANGE", "MEDIA_HEADERS_INVALID"):
+        assert page.total("fanscribe_jobs_total", reason=reason) == 1
+
+
+async def test_splitters_log_each_chunk_they_have_done(
+    triton: ServiceProcess, clips: list[Recording], media_host: RangeServer, tmp_path: Path
+) -> None:
+    async with (
+        splitters(1, triton.address, tmp_path) as hands,
+        orchestrator(hands, tmp_path) as running,
+        Client(running.address) as client,
+    ):
+        transcript = await client.transcript(media_host.url(clips[0].path.name))
+        log = log_records(hands[0].log_path)
+    (done,) = [line for line in log if line["message"] == "macro chunk done"]
+    assert (done["job_id"], done["chunk"]) == (transcript.plan.job_id, 0)
+    assert (done["level"], done["attempt"]) == ("info", 1)
+    assert done["audio_s"] * 1000 == pytest.approx(transcript.completed.input_duration_ms, abs=1)
+    assert done["elapsed_s"] > 0
+    assert 0 < done["bytes_fetched"] <= transcript.completed.bytes_fetched
+
+
 async def test_logs_are_json_and_name_job_and_chunk(
     stack: LocalStack, clips: list[Recording], media_host: RangeServer, tmp_path: Path
 ) -> None:

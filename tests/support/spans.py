@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.recording import Recording
 from fanscribe.orchestrator.planner import MacroChunk, Planner
+from fanscribe.runtime.streams import Emit
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,22 @@ class Plan:
         return [chunk.span.start_sample for chunk in self.chunks]
 
 
+def into(chunks: list[MacroChunk]) -> Emit[MacroChunk]:
+    """Return what collects the chunks that a planner finds."""
+
+    async def found(chunk: MacroChunk) -> None:
+        chunks.append(chunk)
+
+    return found
+
+
 async def plan(
     access: MediaAccess, recording: Recording, macro_samples: int, reach_samples: int
 ) -> Plan:
     """Plan a recording as an orchestrator does."""
     chunks: list[MacroChunk] = []
     planner = Planner(access, reach_samples, searches=1)
-    await planner.plan(recording, macro_samples, chunks.append, lambda _: None)
+    await planner.plan(recording, macro_samples, into(chunks), lambda _: None)
     return Plan(recording, tuple(chunks))
 
 

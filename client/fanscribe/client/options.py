@@ -31,7 +31,8 @@ class Options:
     micro_chunk_size_sec: int | None = None
     """Greatest length of the stretches that the model sees, 5 to 30 s; None: server's."""
     language: str = ""
-    """Language spoken, a BCP 47 tag such as "en" or "pt-BR"; empty: detected."""
+    """Language spoken, a BCP 47 tag such as "en" or "pt-BR"; empty: detected, once for the whole
+    recording; "multi": detected again and again, for recordings in which it changes."""
     task: Task = Task.TRANSCRIBE
     word_timestamps: bool = False
     """Also return the time of every word."""

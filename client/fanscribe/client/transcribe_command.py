@@ -39,7 +39,11 @@ Exit codes:
     show_envvar=True,
     help="Orchestrator to ask. Default: a local stack, started for this job.",
 )
-@click.option("--language", default="", help="Language spoken: en, pt-BR, ... Default: detect.")
+@click.option(
+    "--language",
+    default="",
+    help="Language spoken: en, pt-BR, ... Or multi, where it changes. Default: detect one for all.",
+)
 @click.option("--task", type=click.Choice([task.value for task in Task]), default="transcribe")
 @click.option(
     "--macro-chunk-size-sec",

@@ -28,6 +28,7 @@ class SplitRequest(_message.Message):
 
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
+    UPDATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def assignment(self) -> Global___ChunkAssignment:
         """Work on a macro chunk. Sent only while the splitter has a free slot for this orchestrator."""
@@ -36,17 +37,22 @@ class SplitRequest(_message.Message):
     def cancel(self) -> Global___ChunkCancel:
         """Stop working on a macro chunk; nothing more is sent for it but one Capacity."""
 
+    @_builtins.property
+    def update(self) -> Global___ChunkUpdate:
+        """Go on with a macro chunk in another way."""
+
     def __init__(
         self,
         *,
         assignment: Global___ChunkAssignment | None = ...,
         cancel: Global___ChunkCancel | None = ...,
+        update: Global___ChunkUpdate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "cancel", b"cancel", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "cancel", b"cancel", "request", b"request", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "cancel", b"cancel", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "cancel", b"cancel", "request", b"request", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["assignment", "cancel"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["assignment", "cancel", "update"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -363,11 +369,15 @@ class ChunkAssignment(_message.Message):
 
     @_builtins.property
     def options(self) -> _transcriber_pb2.TranscribeOptions:
-        """Complete options: no field is left to a default."""
+        """Complete options: no field is left to a default. An empty language, as "multi", means to detect
+        that of every micro chunk; a ChunkUpdate may follow.
+        """
 
     @_builtins.property
     def received_start_samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Start samples of the micro chunks whose results the orchestrator has from an earlier attempt."""
+        """Start samples of the micro chunks whose results the orchestrator has from an earlier attempt.
+        Results in another language than the recording's are not among them: they are made again.
+        """
 
     @_builtins.property
     def trace_context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -421,6 +431,36 @@ class ChunkCancel(_message.Message):
 Global___ChunkCancel: _TypeAlias = ChunkCancel  # noqa: Y015
 
 @_typing.final
+class ChunkUpdate(_message.Message):
+    """News of a macro chunk that is being worked on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    language: _builtins.str
+    """Language of the recording, an ISO 639-1 code, for all micro chunks whose results are still to be
+    sent. Decided by the orchestrator from the first results; at most once for an attempt.
+    """
+    @_builtins.property
+    def chunk(self) -> Global___ChunkRef:
+        """The attempt this is about; one that has ended already is no error."""
+
+    def __init__(
+        self,
+        *,
+        chunk: Global___ChunkRef | None = ...,
+        language: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChunkUpdate: _TypeAlias = ChunkUpdate  # noqa: Y015
+
+@_typing.final
 class Capacity(_message.Message):
     """How much more a splitter takes."""
 
@@ -472,14 +512,18 @@ class MicroResult(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    WORDLESS_SAMPLES_FIELD_NUMBER: _builtins.int
+    JOINED_LANGUAGES_FIELD_NUMBER: _builtins.int
     transcribed_samples: _builtins.int
     """Samples of it that were sent to the model; 0 for silence."""
     speech_samples: _builtins.int
-    """Samples of it in which speech was detected."""
+    """Samples of it in which speech was detected for certain."""
     language: _builtins.str
     """Language given to or detected by the model, an ISO 639-1 code; empty for silence."""
     language_probability: _builtins.float
     """Probability of that language, 0 to 1; 1 where it was given."""
+    wordless_samples: _builtins.int
+    """Samples of that speech in which the model heard no words, although it was asked again."""
     @_builtins.property
     def chunk(self) -> Global___ChunkRef:
         """The attempt this is about."""
@@ -496,6 +540,12 @@ class MicroResult(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Things the caller should know about this text, in plain words."""
 
+    @_builtins.property
+    def joined_languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other languages of the texts before and after it that this one was joined with, where audio was
+        cut in speech: what is left of it depends on what was heard there.
+        """
+
     def __init__(
         self,
         *,
@@ -507,10 +557,12 @@ class MicroResult(_message.Message):
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        wordless_samples: _builtins.int = ...,
+        joined_languages: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "joined_languages", b"joined_languages", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "span", b"span", "speech_samples", b"speech_samples", "transcribed_samples", b"transcribed_samples", "warnings", b"warnings", "wordless_samples", b"wordless_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

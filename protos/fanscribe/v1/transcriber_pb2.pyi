@@ -120,7 +120,10 @@ class TranscribeOptions(_message.Message):
     micro_chunk_size_sec: _builtins.int
     """Greatest length of a micro chunk, in seconds: 5 to 30. Absent: the server's default."""
     language: _builtins.str
-    """Language spoken, a BCP 47 tag such as "en" or "pt-BR". Empty: detected."""
+    """Language spoken, a BCP 47 tag such as "en" or "pt-BR". Empty: detected, once for the whole
+    recording, from the first speech in it. "multi": detected for every micro chunk by itself, for
+    recordings in which the language changes.
+    """
     task: Global___Task.ValueType
     """What the words are turned into. Absent: text in the language that is spoken."""
     word_timestamps: _builtins.bool
@@ -420,13 +423,17 @@ class Completed(_message.Message):
     bytes_fetched: _builtins.int
     """Bytes of the recording fetched by all parts together, repeats included."""
     language: _builtins.str
-    """Language of most of the speech, an ISO 639-1 code; empty if there was no speech."""
+    """Language of most of the speech, an ISO 639-1 code; empty if there was no speech. The one given
+    or detected for the whole recording, except with "multi".
+    """
     segments: _builtins.int
     """Number of segments sent."""
     macro_chunks: _builtins.int
     """Number of macro chunks."""
     macro_chunk_attempts: _builtins.int
-    """Number of assignments it took to finish them: equal to macro_chunks when nothing failed."""
+    """Number of assignments it took to finish them: equal to macro_chunks when nothing failed and
+    nothing had to be repeated because it was taken for another language than the recording's.
+    """
     @_builtins.property
     def coverage(self) -> Global___Coverage:
         """Where the audio went."""
@@ -472,9 +479,11 @@ class Coverage(_message.Message):
     silent_ms: _builtins.int
     """Audio in which no speech was detected and that no model saw, in milliseconds."""
     speech_ms: _builtins.int
-    """Speech detected, in milliseconds: a part of transcribed_ms."""
+    """Speech detected for certain, in milliseconds: a part of transcribed_ms."""
     speech_without_text_ms: _builtins.int
-    """Part of speech_ms for which the model returned no text at all, in milliseconds."""
+    """Part of speech_ms in which the model heard no words, in milliseconds, although it was asked again:
+    stretches between its segments with more than a second of speech.
+    """
     def __init__(
         self,
         *,

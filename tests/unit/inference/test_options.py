@@ -21,7 +21,7 @@ def test_every_option_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "languages", "told"),
     [
-        ("", MULTILINGUAL, "not JSON"),
+        ("{", MULTILINGUAL, "not JSON"),
         ("[]", MULTILINGUAL, "must be a JSON object"),
         ('{"beam": 5}', MULTILINGUAL, "unknown option 'beam'; known are language, task"),
         ('{"word_timestamps": 1}', MULTILINGUAL, "must be true or false"),

@@ -18,7 +18,10 @@ ON_CPU = ModelConfig(
     threads=1,
     max_batch_size=8,
     queue_delay_ms=25,
+    padding_ms=500,
     bucket_ms=5000,
+    group_size=2,
+    guards=True,
 )
 
 
@@ -42,7 +45,10 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
         "weights": str(ON_CPU.weights),
         "compute_type": "int8",
         "threads": "1",
+        "padding_ms": "500",
         "bucket_ms": "5000",
+        "group_size": "2",
+        "guards": "true",
     }
 
 

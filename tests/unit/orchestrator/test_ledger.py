@@ -19,9 +19,22 @@ def segment(text: str) -> TextSegment:
 
 
 def result(start: int, end: int, *texts: str, language: str = "en") -> MicroResult:
+    samples = end - start
     return MicroResult(
-        Span(start, end), end - start, end - start, language, tuple(map(segment, texts))
+        Span(start, end),
+        transcribed_samples=samples,
+        speech_samples=samples,
+        wordless_samples=0 if texts else samples,
+        language=language,
+        segments=tuple(map(segment, texts)),
     )
+
+
+def accept(book: Ledger, index: int, one: MicroResult) -> bool:
+    new = book.received(index, one)
+    if new:
+        book.accepted(index, one)
+    return new
 
 
 def ledger() -> Ledger:
@@ -33,11 +46,11 @@ def ledger() -> Ledger:
 
 def test_a_job_is_complete_when_all_chunks_are_done() -> None:
     book = ledger()
-    assert book.received(0, result(0, 120, "a"))
-    assert book.received(0, result(120, 200, "b"))
+    assert accept(book, 0, result(0, 120, "a"))
+    assert accept(book, 0, result(120, 200, "b"))
     book.finished(0, 200)
     assert not book.complete
-    assert book.received(1, result(200, 310, "c"))
+    assert accept(book, 1, result(200, 310, "c"))
     book.finished(1, 310)
     assert book.complete
     # The last chunk has found the real end.
@@ -58,8 +71,8 @@ def test_an_estimated_duration_gives_way_to_the_planned_and_the_real_one() -> No
 
 def test_a_micro_result_counts_once() -> None:
     book = ledger()
-    assert book.received(0, result(0, 120, "a"))
-    assert not book.received(0, result(0, 120, "a"))
+    assert accept(book, 0, result(0, 120, "a"))
+    assert not accept(book, 0, result(0, 120, "a"))
     assert book.done_samples == 120
     assert book.received_starts(0) == [0]
     assert book.remaining_samples(0) == 80
@@ -79,25 +92,64 @@ def test_text_that_does_not_account_for_the_audio_is_refused(
 ) -> None:
     book = ledger()
     for start, stop in results:
-        book.received(0, result(start, stop, "x"))
+        accept(book, 0, result(start, stop, "x"))
     with pytest.raises(FanscribeError) as refused:
         book.finished(0, end)
     assert refused.value.reason is Reason.INTERNAL
     assert not book.complete
 
 
+def test_a_rejected_result_is_as_good_as_not_received() -> None:
+    book = ledger()
+    rejected = result(0, 120, "a", language="fr")
+    assert book.received(0, rejected)
+    assert accept(book, 0, result(120, 200, "b"))
+    assert book.received_starts(0) == [0, 120]  # whose verdict is not known is not asked again
+    book.finished(0, 200)
+    assert book.chunks_done == 0
+    assert book.reopened(0) is None
+
+    book.rejected(0, rejected)
+    assert book.done_samples == 80
+    assert book.received_starts(0) == [120]
+    assert book.remaining_samples(0) == 120
+    reopened = book.reopened(0)
+    assert reopened is not None
+    assert reopened.index == 0
+    assert book.reopened(0) is None  # once
+
+    assert accept(book, 0, result(0, 120, "a"))
+    assert book.chunks_done == 0
+    book.finished(0, 200)
+    assert book.chunks_done == 1
+    assert book.reopened(0) is None
+
+
+def test_all_is_heard_before_all_is_done() -> None:
+    book = ledger()
+    withheld = [(0, result(0, 200, "a")), (1, result(200, 300, "b"))]
+    for index, one in withheld:
+        book.received(index, one)
+        book.finished(index, one.span.end_sample)
+    assert book.heard
+    assert not book.complete
+    for index, one in withheld:
+        book.accepted(index, one)
+    assert book.complete
+
+
 def test_language_is_that_of_most_speech() -> None:
     book = ledger()
-    book.received(0, result(0, 50, "a", language="de"))
-    book.received(0, result(50, 200, "b", language="fr"))
+    accept(book, 0, result(0, 50, "a", language="de"))
+    accept(book, 0, result(50, 200, "b", language="fr"))
     assert book.language == "fr"
     assert Ledger(0).language == ""
 
 
 def test_speech_without_text_is_counted() -> None:
     book = ledger()
-    book.received(0, result(0, 50))
-    book.received(0, result(50, 200, "b"))
+    accept(book, 0, result(0, 50))
+    accept(book, 0, result(50, 200, "b"))
     assert book.wordless_speech_samples == 50
 
 
@@ -111,7 +163,7 @@ def test_text_comes_out_in_order_whatever_order_it_came_in(cuts: set[int], seed:
     told: list[str] = []
     for one in shuffled:
         arrived.add(one.span.start_sample)
-        told += [piece.text for piece in merger.add(one)]
+        told += [piece.text for freed in merger.add(one) for piece in freed.segments]
         # As early as possible: everything whose prefix has arrived.
         prefix = next(
             (i for i, edge in enumerate(edges[:-1]) if edge not in arrived), len(edges) - 1

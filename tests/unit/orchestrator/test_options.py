@@ -20,6 +20,7 @@ GOOD = Options(300, 28, "en", translate=False, word_timestamps=False, initial_pr
         {"micro_chunk_s": 31},
         {"initial_prompt": "x" * 1001},
         {"audio_language": "german"},
+        {"audio_language": "multi"},
         {"audio_stream": 0, "audio_language": "de"},
     ],
 )
@@ -31,13 +32,22 @@ def test_out_of_range(bad: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("tag", "language"),
-    [("", ""), ("en", "en"), ("pt-BR", "pt"), ("zh-Hans-CN", "zh"), ("EN", "en")],
+    [
+        ("", ""),
+        ("en", "en"),
+        ("pt-BR", "pt"),
+        ("zh-Hans-CN", "zh"),
+        ("EN", "en"),
+        ("multi", "multi"),
+    ],
 )
 def test_language_of_a_tag(tag: str, language: str) -> None:
     assert language_of(tag) == language
 
 
-@pytest.mark.parametrize("tag", ["english", "e", "en_US", "-", "en-", "../x", "en " * 40])
+@pytest.mark.parametrize(
+    "tag", ["english", "e", "en_US", "-", "en-", "../x", "en " * 40, "multi-de"]
+)
 def test_what_is_no_tag(tag: str) -> None:
     with pytest.raises(FanscribeError, match="BCP 47"):
         language_of(tag)

@@ -19,6 +19,7 @@ from fanscribe.media.recording import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.orchestrator.planner import MacroChunk, Planner
+from tests.support.spans import into
 
 _NOISE = np.random.default_rng(1).integers(-3000, 3000, 7 * SAMPLE_RATE).astype(np.int16)
 _BYTES_OF_A_SEARCH = 5
@@ -56,6 +57,7 @@ class SyntheticMedia(MediaAccess):
         self._duration_samples = duration_samples
         self._scan = scan
         self.anchored: list[Span] = []
+        self.extractions = 0
 
     @asynccontextmanager
     async def extent(self, _: Recording) -> AsyncIterator[Extent]:
@@ -81,6 +83,7 @@ class SyntheticMedia(MediaAccess):
         anchor: Anchor | None = None,
     ) -> AsyncIterator[Extraction]:
         assert span.end_sample <= self._duration_samples, "there is nothing to be heard there"
+        self.extractions += 1
         yield cast("Extraction", _Audio(span))
 
 
@@ -101,7 +104,7 @@ async def _plan(
     chunks: list[MacroChunk] = []
     fetched: list[int] = []
     planner = Planner(media, reach_samples, searches)
-    await planner.plan(RECORDING, macro_samples, chunks.append, fetched.append)
+    await planner.plan(RECORDING, macro_samples, into(chunks), fetched.append)
     return chunks, sum(fetched)
 
 
@@ -159,8 +162,24 @@ async def test_chunks_are_found_while_the_end_is_still_looked_for() -> None:
 
     planner = Planner(SyntheticMedia(10 * macro, scan), SAMPLE_RATE, 2)
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        group.create_task(planner.plan(RECORDING, macro, found.put_nowait, lambda _: None))
+        group.create_task(planner.plan(RECORDING, macro, found.put, lambda _: None))
         first = [await found.get() for _ in range(2)]
         assert [chunk.index for chunk in first] == [0, 1]
         go_on.set()
     assert found.qsize() == 8
+
+
+async def test_planning_waits_while_what_it_found_waits() -> None:
+    macro = 60 * SAMPLE_RATE
+    media = SyntheticMedia(100 * macro, None)
+    found: asyncio.Queue[MacroChunk] = asyncio.Queue(3)
+    planner = Planner(media, SAMPLE_RATE, 2)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        planning = group.create_task(planner.plan(RECORDING, macro, found.put, lambda _: None))
+        taken: list[MacroChunk] = []
+        while len(taken) < 100:
+            taken.append(await found.get())
+            # Those waiting, the one it waits with, and what is looked for meanwhile.
+            assert media.extractions <= len(taken) + 3 + 1 + 2 * 2
+        await planning
+    assert [chunk.index for chunk in taken] == list(range(100))

@@ -10,7 +10,8 @@ from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult
 from fanscribe.orchestrator.metrics import OrchestratorMetrics
 from fanscribe.orchestrator.planner import MacroChunk
-from fanscribe.orchestrator.scheduler import ChunkOrder, ChunkTask, Scheduler, Timer
+from fanscribe.orchestrator.scheduler import Scheduler
+from fanscribe.orchestrator.work import ChunkOrder, ChunkTask, Timer
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 LOST = FanscribeError(Reason.MEDIA_HOST_UNAVAILABLE, "the host is down")
@@ -50,6 +51,8 @@ class FakeJob:
     job_id: str
     done: list[int] = field(default_factory=list)
     error: FanscribeError | None = None
+    # What it does when a chunk is done.
+    then: Callable[[MacroChunk], None] = lambda _: None
 
     def order(self, chunk: MacroChunk) -> ChunkOrder:
         raise AssertionError("asked by the links only")
@@ -71,6 +74,7 @@ class FakeJob:
 
     def chunk_done(self, chunk: MacroChunk, end_sample: int) -> None:
         self.done.append(chunk.index)
+        self.then(chunk)
 
     def chunk_failed(self, error: FanscribeError) -> None:
         self.error = error
@@ -82,10 +86,14 @@ class FakeSplitter:
     free_slots: int
     tasks: list[ChunkTask] = field(default_factory=list)
     cancelled: list[ChunkTask] = field(default_factory=list)
+    updated: list[tuple[ChunkTask, str]] = field(default_factory=list)
 
     def assign(self, task: ChunkTask) -> None:
         self.free_slots -= 1
         self.tasks.append(task)
+
+    def update(self, task: ChunkTask, language: str) -> None:
+        self.updated.append((task, language))
 
     def cancel(self, task: ChunkTask) -> None:
         self.tasks.remove(task)
@@ -215,6 +223,60 @@ def test_a_refusal_is_no_attempt(scheduler: Scheduler) -> None:
         splitter.free_slots = 1
         scheduler.attempt_refused(splitter.tasks.pop())
     assert splitter.tasks[0].attempt == 1
+
+
+def test_chunks_whose_text_is_rejected_come_first_at_once_and_as_often_as_it_takes(
+    scheduler: Scheduler,
+) -> None:
+    one = job(scheduler, "one", 5)
+    splitter = joined(scheduler, slots=1)
+    chunks = [splitter.finish(scheduler).chunk for _ in range(2)]
+    one.then = lambda chunk: scheduler.repeat(one, [*chunks, chunk]) if chunk.index == 2 else None
+    finished = [splitter.finish(scheduler)]
+    one.then = lambda _: None
+    finished += [splitter.finish(scheduler) for _ in range(5)]
+    order = [(task.chunk.index, task.failures) for task in finished]
+    assert order == [(2, 0), (0, 0), (1, 0), (2, 0), (3, 0), (4, 0)]
+
+    other = job(scheduler, "other", 1)
+    repeats = iter(range(10))
+    other.then = lambda chunk: None if next(repeats, None) is None else again(chunk)
+
+    def again(chunk: MacroChunk) -> None:
+        scheduler.repeat(other, [chunk])
+
+    attempts = []
+    while splitter.tasks:
+        attempts.append(splitter.tasks[0].attempt)
+        splitter.finish(scheduler)
+    assert attempts == list(range(1, 12))
+    assert other.error is None
+
+
+def test_repeats_are_no_failed_attempts(scheduler: Scheduler, clock: Clock) -> None:
+    one = job(scheduler, "one", 1)
+    splitter = joined(scheduler)
+    for _ in range(5):
+        task = splitter.tasks[0]
+        one.then = lambda chunk: scheduler.repeat(one, [chunk])
+        splitter.finish(scheduler)
+        assert splitter.tasks == [task]
+    for _ in range(2):
+        splitter.free_slots += 1
+        scheduler.attempt_failed(splitter.tasks.pop(), LOST, retryable=True)
+        clock.advance(1)
+    assert one.error is None
+    assert splitter.tasks
+
+
+def test_those_who_work_for_a_job_are_told_its_language(scheduler: Scheduler) -> None:
+    one, _ = job(scheduler, "one", 3), job(scheduler, "other", 3)
+    splitters = [joined(scheduler, address, slots=2) for address in ("a:1", "b:1")]
+    scheduler.language_decided(one, "de")
+    told = [told for splitter in splitters for told in splitter.updated]
+    working = [task for splitter in splitters for task in splitter.tasks if task.job is one]
+    assert told == [(task, "de") for task in working]
+    assert len(told) == 2
 
 
 def test_an_overdue_attempt_is_cancelled_and_repeated(scheduler: Scheduler, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fanscribe.media.pauses import SHORTEST_PAUSE_FRAMES, longest_pause, pauses
 from fanscribe.media.speech import FRAME_SAMPLES
-from fanscribe.splitter.chunker import Chunker, MicroChunk
+from fanscribe.splitter.chunker import OVERLAP_FRAMES, Chunker, MicroChunk
 
 FRAMES_PER_S = 16_000 / FRAME_SAMPLES
 
@@ -60,7 +60,7 @@ def assert_tiles(chunks: list[MicroChunk], audio: NDArray[np.int16], start: int 
 @settings(deadline=None)
 @given(
     parts=st.lists(
-        st.tuples(st.floats(0.04, 45), st.sampled_from([0, 10, 20, 50, 100])),
+        st.tuples(st.floats(0.04, 45), st.sampled_from([0, 4, 8, 20, 50, 100])),
         min_size=1,
         max_size=9,
     ),
@@ -75,8 +75,11 @@ def test_micro_chunks_tile_and_blocks_make_no_difference(
     assert_tiles(first, audio)
     assert [chunk.span for chunk in first] == [chunk.span for chunk in second]
     assert all(len(chunk.audio) <= longest_s * 16_000 for chunk in first)
-    spoken = int((audio[::FRAME_SAMPLES] >= 30).sum()) * FRAME_SAMPLES
-    assert sum(chunk.speech_samples for chunk in first) >= spoken
+    certain = int((audio[::FRAME_SAMPLES] >= 60).sum()) * FRAME_SAMPLES
+    assert sum(chunk.speech_samples for chunk in first) >= certain
+    for chunk in first:
+        assert all(one.start_sample >= 0 and one.samples > 0 for one in chunk.speech)
+        assert all(one.end_sample <= len(chunk.audio) for one in chunk.speech)
 
 
 def test_an_unfinished_last_frame_belongs_to_the_last_chunk() -> None:
@@ -106,10 +109,31 @@ def test_silence_is_told_without_audio() -> None:
     assert all(len(chunk.audio) == 0 and chunk.speech_samples == 0 for chunk in chunks)
 
 
+def test_what_may_be_noise_is_sent_but_is_not_speech_for_certain() -> None:
+    audio = audio_of((2, 20), (4, 0), (1, 90), (0.5, 0), (1, 20))
+    doubtful, certain = cut(audio)
+    assert (len(doubtful.audio) > 0, doubtful.speech) == (True, ())
+    assert [one.samples for one in certain.speech] == [31 * FRAME_SAMPLES]
+
+
 def test_speech_without_a_pause_is_cut_where_it_is_least_like_speech() -> None:
     audio = audio_of((17, 90), (0.1, 40), (13, 90))
-    first = cut(audio, longest_s=20)[0]
+    first, second = cut(audio, longest_s=20)
     assert first.span.end_sample - 1000 == pytest.approx(17.05 * 16_000, abs=4 * FRAME_SAMPLES)
+    assert (first.cut_in_speech, second.cut_in_speech) == (True, False)
+    # What was cut in two is whole in the second one.
+    assert (first.continues, second.continues) == (False, True)
+    assert second.overlap_samples == OVERLAP_FRAMES * FRAME_SAMPLES
+    assert second.transcribed_samples == second.speech_samples == second.span.samples
+
+
+def test_speech_that_ends_just_after_a_cut_is_not_lost() -> None:
+    audio = audio_of((17, 90), (0.1, 40), (3.2, 90), (9, 0))
+    chunks = cut(audio, longest_s=20)
+    assert_tiles(chunks, audio)
+    assert [chunk.continues for chunk in chunks] == [False, True, False]
+    spoken = sum(chunk.speech_samples for chunk in chunks)
+    assert spoken == pytest.approx(20.3 * 16_000, abs=5 * FRAME_SAMPLES)
 
 
 def test_memory_is_bounded_by_the_longest_chunk() -> None:

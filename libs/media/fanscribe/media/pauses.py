@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 # Speech begins at the first threshold and goes on until below the second (hysteresis). Low ones: a
 # frame wrongly held for speech costs a little time, one wrongly held for silence costs words.
-SPEECH_BEGINS: Final = 0.30
-SPEECH_ENDS: Final = 0.15
+SPEECH_BEGINS: Final = 0.10
+SPEECH_ENDS: Final = 0.05
+# A stretch of speech that is once as likely as this is speech for certain; others may be noise.
+CERTAIN_SPEECH: Final = 0.60
 
 # Shorter gaps are stops and breaths inside a word or phrase (5 frames = 160 ms).
 SHORTEST_PAUSE_FRAMES: Final = 5
@@ -30,6 +32,15 @@ class SpeechGate:
             self._open = probability >= (SPEECH_ENDS if self._open else SPEECH_BEGINS)
             speech[i] = self._open
         return speech
+
+
+def certain_speech(
+    probabilities: NDArray[np.float32], speech: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Return the runs of `speech` that are speech for certain, as [start, end)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], speech, [False])).astype(np.int8)))
+    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return [(start, end) for start, end in runs if probabilities[start:end].max() >= CERTAIN_SPEECH]
 
 
 def pauses(speech: NDArray[np.bool_]) -> list[tuple[int, int]]:

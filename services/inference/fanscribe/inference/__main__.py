@@ -60,7 +60,10 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
         threads=settings.threads,
         max_batch_size=settings.max_batch_size,
         queue_delay_ms=settings.queue_delay_ms,
+        padding_ms=settings.padding_ms,
         bucket_ms=settings.bucket_ms,
+        group_size=settings.effective_group_size,
+        guards=settings.guards,
     )
     build_repository(folder / "models", config)
     installation.copy_backend(folder / "backends")

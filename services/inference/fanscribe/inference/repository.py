@@ -28,7 +28,10 @@ class ModelConfig:
     threads: int
     max_batch_size: int
     queue_delay_ms: int
+    padding_ms: int
     bucket_ms: int
+    group_size: int
+    guards: bool
 
     def render(self) -> str:
         """Write it as text of Triton's ModelConfig."""
@@ -37,7 +40,10 @@ class ModelConfig:
             "weights": str(self.weights or ""),
             "compute_type": self.compute_type,
             "threads": str(self.threads),
+            "padding_ms": str(self.padding_ms),
             "bucket_ms": str(self.bucket_ms),
+            "group_size": str(self.group_size),
+            "guards": "true" if self.guards else "false",
         }
         entries = ",\n".join(
             f"  {{ key: {_quoted(key)}, value: {{ string_value: {_quoted(value)} }} }}"

@@ -34,12 +34,19 @@ class InferenceSettings(Settings):
     instances: int = Field(default=0, ge=0, le=64)
     # Threads of each copy on the CPU. Several copies of one thread beat one of several threads.
     threads: int = Field(default=1, ge=1, le=64)
-    # Windows computed together at most.
+    # Windows handed to a copy of the model at a time at most.
     max_batch_size: int = Field(default=16, ge=1, le=128)
     # How long a window waits for company while a copy of the model is idle, in milliseconds.
     queue_delay_ms: int = Field(default=20, ge=0, le=10_000)
+    # Windows computed in one pass at most. 0: 4 on the CPU, all of a batch on a GPU.
+    group_size: int = Field(default=0, ge=0, le=128)
+    # Silence added to each window at least, in milliseconds.
+    padding_ms: int = Field(default=1_000, ge=0, le=30_000)
     # Windows are padded to a multiple of this, in milliseconds: less waste or larger batches.
     bucket_ms: int = Field(default=2_000, ge=1_000, le=30_000, multiple_of=20)
+
+    # Whether windows are held to account for the speech in them, and decoded again where they fail.
+    guards: bool = True
 
     # How long Triton may take to load the model, in seconds.
     startup_s: float = Field(default=120.0, gt=0)
@@ -51,6 +58,11 @@ class InferenceSettings(Settings):
     def effective_compute_type(self) -> str:
         """Number format, with the device's default filled in."""
         return self.compute_type or ("float16" if self.device == "cuda" else "int8")
+
+    @property
+    def effective_group_size(self) -> int:
+        """Windows computed in one pass at most, with the device's default filled in."""
+        return self.group_size or (self.max_batch_size if self.device == "cuda" else 4)
 
     @property
     def effective_instances(self) -> int:

@@ -41,7 +41,14 @@ async def serve(settings: OrchestratorSettings) -> None:
         async with media_access as media, asyncio.TaskGroup() as group:
             reach_samples = samples_of_s(settings.boundary_reach_s)
             planner = Planner(media, reach_samples, settings.boundary_searches)
-            parts = Parts(media, planner, scheduler, metrics, settings.splitter_wait_s)
+            parts = Parts(
+                media,
+                planner,
+                scheduler,
+                metrics,
+                settings.splitter_wait_s,
+                settings.planned_chunks,
+            )
             service = TranscriberService(parts, settings)
             transcriber_pb2_grpc.add_TranscriberServicer_to_server(service, server.grpc)
             links = group.create_task(pool.run())

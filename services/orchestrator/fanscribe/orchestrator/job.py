@@ -1,9 +1,9 @@
 """One call, from its URL to its last event."""
 
 import asyncio
+import logging
 import time
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fanscribe.media.access import MediaAccess
@@ -11,16 +11,20 @@ from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.streams import StreamChoice
 from fanscribe.media.timeline import samples_of_s
+from fanscribe.orchestrator.assembly import Assembly, Gain
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
-from fanscribe.orchestrator.merger import Merger
+from fanscribe.orchestrator.lookahead import Lookahead
 from fanscribe.orchestrator.metrics import OrchestratorMetrics
 from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import MacroChunk, Planner, macro_chunks
-from fanscribe.orchestrator.scheduler import ChunkOrder, Scheduler
+from fanscribe.orchestrator.scheduler import Scheduler
+from fanscribe.orchestrator.work import ChunkOrder
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.runtime.streams import Emit
 from fanscribe.runtime.tracing import carrier, span
+
+_log = logging.getLogger(__name__)
 
 # Progress is told no more and no less often than this, while there is any.
 _PROGRESS_AT_MOST_EVERY_S: Final = 0.25
@@ -36,6 +40,7 @@ class Parts:
     scheduler: Scheduler
     metrics: OrchestratorMetrics
     splitter_wait_s: float
+    planned_chunks: int  # of one job that wait for a splitter
 
 
 class TranscriptionJob:
@@ -43,14 +48,16 @@ class TranscriptionJob:
 
     def __init__(
         self,
+        job_id: str,
         parts: Parts,
         url: str,
+        *,
         headers: RequestHeaders,
         options: Options,
         deadline_s: float | None,
     ) -> None:
         """`deadline_s` is a time of `time.monotonic()`; None: no deadline."""
-        self.job_id = uuid.uuid4().hex[:16]
+        self.job_id = job_id
         self._parts = parts
         self._url = url
         self._headers = headers
@@ -64,7 +71,7 @@ class TranscriptionJob:
         self._attempts = 0
         self._told = 0
         self._warnings: dict[str, None] = {}  # in order, each once
-        self._merger = Merger()
+        self._lookahead = Lookahead(parts.planned_chunks)
 
     async def run(self, emit: Emit[Event]) -> None:
         """Emit `Planned`, then progress and text, then `Completed`. Raises FanscribeError."""
@@ -79,6 +86,7 @@ class TranscriptionJob:
                 )
             self._warnings.update(dict.fromkeys(self._recording.source.warnings))
             self._ledger = Ledger(self._recording.duration_samples)
+            self._assembly = Assembly(self._ledger, self._options.language)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
             self._chunks = macro_chunks(self._recording.duration_samples, macro_samples)
             await emit(Planned(self.job_id, self._recording, self._options, self._chunks))
@@ -92,12 +100,14 @@ class TranscriptionJob:
             await emit(self._completed())
 
     async def _plan(self, recording: Recording, macro_samples: int) -> None:
-        def found(chunk: MacroChunk) -> None:
+        async def found(chunk: MacroChunk) -> None:
             self._ledger.planned(chunk)
             # It was an estimate, if the container does not tell how long it is.
             planned = chunk.index + 1
             self._chunks = planned if chunk.to_end else max(self._chunks, planned + 1)
+            self._lookahead.planned(chunk.index)
             self._parts.scheduler.submit(self, chunk)
+            await self._lookahead.room()
 
         await self._parts.planner.plan(recording, macro_samples, found, self._fetched)
 
@@ -175,10 +185,11 @@ class TranscriptionJob:
     def order(self, chunk: MacroChunk) -> ChunkOrder:
         """What a splitter must know to do `chunk` now."""
         self._attempts += 1
+        self._lookahead.dispatched(chunk.index)
         left_s = None if self._deadline_s is None else self._deadline_s - time.monotonic()
         return ChunkOrder(
             recording=self._recording,
-            options=self._options,
+            options=replace(self._options, language=self._assembly.language),
             received_starts=self._ledger.received_starts(chunk.index),
             time_left_s=left_s,
             trace_context=self._trace_context,
@@ -198,11 +209,7 @@ class TranscriptionJob:
 
     def micro_received(self, chunk: MacroChunk, result: MicroResult) -> None:
         """Take the text of a micro chunk."""
-        if self._ledger.received(chunk.index, result):
-            self._parts.metrics.audio_seconds.inc(result.span.samples / samples_of_s(1))
-            self._freed.extend(self._merger.add(result))
-            self._warnings.update(dict.fromkeys(result.warnings))
-            self._news.set()
+        self._take(self._assembly.received(chunk.index, result))
 
     def attempt_ended(self, bytes_fetched: int, warnings: list[str]) -> None:
         """Take what an attempt has cost."""
@@ -211,10 +218,23 @@ class TranscriptionJob:
 
     def chunk_done(self, chunk: MacroChunk, end_sample: int) -> None:
         """Close a chunk; raises FanscribeError if its text is not whole."""
-        self._ledger.finished(chunk.index, end_sample)
-        self._news.set()
+        self._take(self._assembly.chunk_done(chunk.index, end_sample))
 
     def chunk_failed(self, error: FanscribeError) -> None:
         """End with `error`: a chunk failed for good."""
         self._failure = self._failure or error
+        self._news.set()
+
+    def _take(self, gain: Gain) -> None:
+        for result in gain.accepted:
+            self._parts.metrics.audio_seconds.inc(result.span.samples / samples_of_s(1))
+            self._warnings.update(dict.fromkeys(result.warnings))
+        self._freed.extend(gain.segments)
+        if gain.language_decided:
+            language = self._assembly.language
+            fields = {"job_id": self.job_id, "language": language}
+            _log.info("language decided", extra={"fields": fields})
+            self._parts.scheduler.language_decided(self, language)
+        if gain.to_repeat:
+            self._parts.scheduler.repeat(self, gain.to_repeat)
         self._news.set()

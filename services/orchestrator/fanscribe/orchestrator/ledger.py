@@ -38,20 +38,40 @@ class MicroResult:
     span: Span
     transcribed_samples: int
     speech_samples: int
-    language: str
+    wordless_samples: int
+    language: str  # given to or detected by the model; empty for silence
     segments: tuple[TextSegment, ...]
     warnings: tuple[str, ...] = ()
+    language_probability: float = 1.0
+    joined_languages: tuple[str, ...] = ()  # others, of the texts it was joined with
+
+
+_Spans = dict[int, Span]  # by start sample
 
 
 @dataclass
 class _Entry:
     chunk: MacroChunk
-    received: dict[int, Span] = field(default_factory=dict)  # by start sample
-    done: bool = False
+    withheld: _Spans = field(default_factory=dict)  # received, and no verdict yet
+    accepted: _Spans = field(default_factory=dict)
+    rejected: _Spans = field(default_factory=dict)  # to be received again
+    ended: bool = False  # an attempt has gone through all of it
+
+    @property
+    def known(self) -> _Spans:
+        """Micro chunks that need not be done again."""
+        return self.accepted | self.withheld
+
+    @property
+    def done(self) -> bool:
+        return self.ended and not self.withheld and not self.rejected
 
 
 class Ledger:
-    """The macro chunks of one job. Every micro result is taken once, from whatever attempt."""
+    """The macro chunks of one job. Every micro result is taken once, from whatever attempt.
+
+    It counts once it is accepted. One that is rejected is as good as not received.
+    """
 
     def __init__(self, duration_samples: int) -> None:
         # As the container tells it or its bytes make likely, until the planner knows the end; and
@@ -75,40 +95,50 @@ class Ledger:
         self.duration_samples = max(self.duration_samples, chunk.span.end_sample)
 
     def received(self, index: int, result: MicroResult) -> bool:
-        """Enter a micro result; False if it is known already."""
-        entry = self._entries[index]
-        if result.span.start_sample in entry.received:
+        """Enter a micro result, to be accepted or rejected; False if it is known already."""
+        entry, start = self._entries[index], result.span.start_sample
+        if start in entry.accepted or start in entry.withheld:
             return False
-        entry.received[result.span.start_sample] = result.span
+        entry.rejected.pop(start, None)
+        entry.withheld[start] = result.span
+        return True
+
+    def accepted(self, index: int, result: MicroResult) -> None:
+        """Count a micro result that was received."""
+        entry, start = self._entries[index], result.span.start_sample
+        entry.accepted[start] = entry.withheld.pop(start)
         self.done_samples += result.span.samples
         self.transcribed_samples += result.transcribed_samples
         self.speech_samples += result.speech_samples
-        if not result.segments:
-            self.wordless_speech_samples += result.speech_samples
-        elif result.language:
+        self.wordless_speech_samples += result.wordless_samples
+        if result.segments and result.language:
             heard = self._language_samples.get(result.language, 0)
             self._language_samples[result.language] = heard + result.speech_samples
-        return True
+
+    def rejected(self, index: int, result: MicroResult) -> None:
+        """Give up a micro result that was received: it must be made again."""
+        entry, start = self._entries[index], result.span.start_sample
+        entry.rejected[start] = entry.withheld.pop(start)
 
     def remaining_samples(self, index: int) -> int:
         """Audio of a chunk whose text is not known yet, by what the container tells."""
         entry = self._entries[index]
-        known = sum(span.samples for span in entry.received.values())
+        known = sum(span.samples for span in entry.accepted.values())
         return max(0, entry.chunk.span.samples - known)
 
     def received_starts(self, index: int) -> list[int]:
         """Start samples of the micro chunks of a chunk that need not be done again."""
-        return sorted(self._entries[index].received)
+        return sorted(self._entries[index].known)
 
     def finished(self, index: int, end_sample: int) -> None:
-        """Close a chunk that ends at `end_sample`.
+        """Enter that an attempt has gone through all of a chunk, which ends at `end_sample`.
 
         Raises FanscribeError INTERNAL if its micro results do not tile it: then text is missing or
         doubled, which nobody may take for success.
         """
         entry = self._entries[index]
         position = entry.chunk.span.start_sample
-        for span in sorted(entry.received.values()):
+        for span in sorted((entry.known | entry.rejected).values()):
             if span.start_sample != position:
                 break
             position = span.end_sample
@@ -118,9 +148,22 @@ class Ledger:
                 Reason.INTERNAL,
                 f"the text of macro chunk {index} does not account for all of its audio",
             )
-        entry.done = True
+        entry.ended = True
         if entry.chunk.to_end:
             self.duration_samples = end_sample
+
+    def reopened(self, index: int) -> MacroChunk | None:
+        """Return a chunk to be done again: no attempt runs, and some of its text was rejected."""
+        entry = self._entries[index]
+        if not (entry.ended and entry.rejected):
+            return None
+        entry.ended = False
+        return entry.chunk
+
+    @property
+    def heard(self) -> bool:
+        """Whether attempts have gone through all of the recording."""
+        return self._planned and all(entry.ended for entry in self._entries.values())
 
     @property
     def complete(self) -> bool:

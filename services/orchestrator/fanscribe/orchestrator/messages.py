@@ -5,7 +5,7 @@ from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
 from fanscribe.orchestrator.options import Options
-from fanscribe.orchestrator.scheduler import ChunkTask
+from fanscribe.orchestrator.work import ChunkTask
 from fanscribe.v1 import splitter_pb2, transcriber_pb2
 
 
@@ -89,9 +89,12 @@ def micro_result_of(message: splitter_pb2.MicroResult) -> MicroResult:
         span=Span(message.span.start_sample, message.span.end_sample),
         transcribed_samples=message.transcribed_samples,
         speech_samples=message.speech_samples,
+        wordless_samples=message.wordless_samples,
         language=message.language,
         segments=tuple(_segment_of(segment) for segment in message.segments),
         warnings=tuple(message.warnings),
+        language_probability=message.language_probability,
+        joined_languages=tuple(message.joined_languages),
     )
 
 

@@ -52,8 +52,8 @@ class OrchestratorMetrics:
         )
         self.jobs = Counter(
             "fanscribe_jobs",
-            "Jobs that ended, by reason of the failure; OK for those that succeeded, CANCELLED for "
-            "those the caller gave up.",
+            "Calls that ended, refused ones too, by reason of the failure; OK for those that "
+            "succeeded, CANCELLED for those the caller gave up.",
             ["reason"],
             registry=registry,
         )

@@ -9,6 +9,8 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 MACRO_CHUNK_S: Final = range(30, 3600 + 1)
 MICRO_CHUNK_S: Final = range(5, 30 + 1)
 LONGEST_PROMPT_CHARACTERS: Final = 1000
+# In place of a language: each micro chunk in its own.
+MULTILINGUAL: Final = "multi"
 
 # The language and its subtags, RFC 5646 section 2.1, as loosely as is safe.
 _LONGEST_TAG_CHARACTERS: Final = 64
@@ -21,7 +23,8 @@ class Options:
 
     macro_chunk_s: int
     micro_chunk_s: int
-    language: str  # ISO 639, two or three lower-case letters; empty: detect
+    # ISO 639, two or three lower-case letters; MULTILINGUAL; empty: detect one for all.
+    language: str
     translate: bool
     word_timestamps: bool
     initial_prompt: str
@@ -47,7 +50,12 @@ class Options:
 
 
 def language_of(tag: str) -> str:
-    """Return the language of a BCP 47 tag ("pt-BR": "pt"); raises OPTION_OUT_OF_RANGE."""
+    """Return the language of a BCP 47 tag ("pt-BR": "pt"), or MULTILINGUAL.
+
+    Raises OPTION_OUT_OF_RANGE.
+    """
+    if tag.lower() == MULTILINGUAL:
+        return MULTILINGUAL
     _check_tag("language", tag)
     return tag.partition("-")[0].lower()
 

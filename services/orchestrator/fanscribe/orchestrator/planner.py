@@ -14,6 +14,7 @@ from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
 from fanscribe.media.timeline import Span
+from fanscribe.runtime.streams import Emit
 from fanscribe.runtime.tracing import span
 
 # What is left after the last boundary is at least this share of a macro chunk.
@@ -59,13 +60,13 @@ class Planner:
         self,
         recording: Recording,
         macro_samples: int,
-        found: Callable[[MacroChunk], None],
+        found: Emit[MacroChunk],
         fetched: Callable[[int], None],
     ) -> None:
         """Call `found` with each macro chunk, in order, as soon as its end is known.
 
-        The spans tile [0, duration). `fetched` is told the bytes that the search took. Raises
-        FanscribeError.
+        While `found` waits, only a few boundaries are looked for ahead of it. The spans tile
+        [0, duration). `fetched` is told the bytes that the search took. Raises FanscribeError.
         """
         async with self._media.extent(recording) as extent:
             try:
@@ -78,7 +79,7 @@ class Planner:
         recording: Recording,
         extent: Extent,
         macro_samples: int,
-        found: Callable[[MacroChunk], None],
+        found: Emit[MacroChunk],
         fetched: Callable[[int], None],
     ) -> None:
         index = start = 0
@@ -89,11 +90,11 @@ class Planner:
             while (task := await searches.get()) is not None:
                 span_of_chunk = Span(start, await task)
                 anchor = await self._media.anchor(recording, span_of_chunk, fetched)
-                found(MacroChunk(index, span_of_chunk, to_end=False, anchor=anchor))
+                await found(MacroChunk(index, span_of_chunk, to_end=False, anchor=anchor))
                 index, start = index + 1, span_of_chunk.end_sample
         rest = Span(start, max(start, await extent.end()))
         anchor = await self._media.anchor(recording, rest, fetched)
-        found(MacroChunk(index, rest, to_end=True, anchor=anchor))
+        await found(MacroChunk(index, rest, to_end=True, anchor=anchor))
 
     def _searching(
         self, recording: Recording, macro_samples: int, fetched: Callable[[int], None]

@@ -1,16 +1,12 @@
 """Gives the outstanding macro chunks of all jobs to splitters with free slots, fairly."""
 
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from fanscribe.media.probe import Recording
 from fanscribe.orchestrator.ledger import MicroResult
 from fanscribe.orchestrator.metrics import Backlog, OrchestratorMetrics
-from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import MacroChunk
+from fanscribe.orchestrator.work import CallLater, ChunkTask, Job, JobQueue, Splitter
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
@@ -19,94 +15,6 @@ _log = logging.getLogger(__name__)
 _FIRST_BACKOFF_S: Final = 0.25
 # A splitter ends an overdue attempt by itself; this much later it is held for lost.
 _OVERDUE_GRACE_S: Final = 30.0
-
-
-@dataclass(frozen=True)
-class ChunkOrder:
-    """What a splitter must know to do a chunk, beside the chunk."""
-
-    recording: Recording
-    options: Options
-    received_starts: list[int]  # start samples of micro chunks whose text is known
-    time_left_s: float | None  # until the job's deadline; None: no deadline
-    trace_context: dict[str, str]  # W3C headers of the job's span
-
-
-class Job(Protocol):
-    """What the scheduler asks of a job and tells it."""
-
-    job_id: str
-
-    def order(self, chunk: MacroChunk) -> ChunkOrder:
-        """What a splitter must know to do `chunk` now."""
-
-    def outstanding_samples(self) -> int:
-        """Audio whose text is not known yet."""
-
-    def outstanding_chunks(self) -> int:
-        """Macro chunks that are not done, planned or not."""
-
-    def remaining_samples(self, chunk: MacroChunk) -> int:
-        """Audio of a chunk whose text is not known yet."""
-
-    def micro_received(self, chunk: MacroChunk, result: MicroResult) -> None:
-        """Take the text of a micro chunk."""
-
-    def attempt_ended(self, bytes_fetched: int, warnings: list[str]) -> None:
-        """Take what an attempt has cost."""
-
-    def chunk_done(self, chunk: MacroChunk, end_sample: int) -> None:
-        """Close a chunk; raises FanscribeError if its text is not whole."""
-
-    def chunk_failed(self, error: FanscribeError) -> None:
-        """End with `error`: a chunk failed for good."""
-
-
-class Splitter(Protocol):
-    """A connected splitter. Its address tells it from others."""
-
-    address: str
-    free_slots: int
-
-    def assign(self, task: "ChunkTask") -> None:
-        """Start an attempt. Never waits."""
-
-    def cancel(self, task: "ChunkTask") -> None:
-        """Stop an attempt; nothing more is heard of it."""
-
-
-class Timer(Protocol):
-    """A callback to come."""
-
-    def cancel(self) -> None:
-        """Forget it."""
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
-
-
-@dataclass(eq=False)
-class ChunkTask:
-    """A macro chunk on its way to being done."""
-
-    job: Job
-    chunk: MacroChunk
-    attempt: int = 0
-    splitter: Splitter | None = None
-    timer: Timer | None = None
-
-
-@dataclass(eq=False)
-class _JobQueue:
-    pending: deque[ChunkTask] = field(default_factory=deque)
-    delayed: set[ChunkTask] = field(default_factory=set)
-    running: set[ChunkTask] = field(default_factory=set)
-    # Assigned so far, on top of what the others had when the job arrived.
-    assigned_samples: int = 0
-
-    def share(self) -> tuple[int, int]:
-        """Audio running and assigned: the less of it, the sooner it is the job's turn."""
-        return sum(task.chunk.span.samples for task in self.running), self.assigned_samples
 
 
 class Scheduler:
@@ -129,7 +37,7 @@ class Scheduler:
         self._attempts = attempts
         self._chunk_timeout_s = chunk_timeout_s
         self._splitters: set[Splitter] = set()
-        self._jobs: dict[Job, _JobQueue] = {}  # in order of arrival
+        self._jobs: dict[Job, JobQueue] = {}  # in order of arrival
 
     @property
     def splitters(self) -> int:
@@ -141,13 +49,30 @@ class Scheduler:
     def admit(self, job: Job) -> None:
         """Take a job; its chunks follow."""
         others = (queue.assigned_samples for queue in self._jobs.values())
-        self._jobs[job] = _JobQueue(assigned_samples=min(others, default=0))
+        self._jobs[job] = JobQueue(assigned_samples=min(others, default=0))
         self._publish()
 
     def submit(self, job: Job, chunk: MacroChunk) -> None:
         """Take a chunk of an admitted job."""
-        self._jobs[job].pending.append(ChunkTask(job, chunk))
+        queue, task = self._jobs[job], ChunkTask(job, chunk)
+        queue.tasks[chunk.index] = task
+        queue.pending.append(task)
         self._dispatch()
+
+    def repeat(self, job: Job, chunks: list[MacroChunk]) -> None:
+        """Do chunks again, before others: they were done, but their job lacks some of their text.
+
+        That is no failure.
+        """
+        queue = self._jobs[job]
+        queue.pending.extendleft(queue.tasks[chunk.index] for chunk in reversed(chunks))
+        self._dispatch()
+
+    def language_decided(self, job: Job, language: str) -> None:
+        """Tell those who work for a job the language of its recording."""
+        for task in self._jobs[job].running:
+            if task.splitter is not None:
+                task.splitter.update(task, language)
 
     def remove(self, job: Job) -> None:
         """Forget a job and cancel what runs for it."""
@@ -216,6 +141,7 @@ class Scheduler:
 
     def _failed(self, task: ChunkTask, error: FanscribeError, retryable: bool) -> None:
         self._end_attempt(task)
+        task.failures += 1
         self._metrics.failures.labels(error.reason).inc()
         _log.warning(
             "attempt failed: %s: %s",
@@ -231,17 +157,17 @@ class Scheduler:
         )
         if not retryable:
             task.job.chunk_failed(error)
-        elif task.attempt >= self._attempts:
+        elif task.failures >= self._attempts:
             task.job.chunk_failed(
                 FanscribeError(
                     error.reason,
-                    f"macro chunk {task.chunk.index} failed {task.attempt} times; "
+                    f"macro chunk {task.chunk.index} failed {task.failures} times; "
                     f"the last time: {error.message}",
                 )
             )
         else:
             self._jobs[task.job].delayed.add(task)
-            delay_s = _FIRST_BACKOFF_S * 2 ** (task.attempt - 1)
+            delay_s = _FIRST_BACKOFF_S * 2 ** (task.failures - 1)
             task.timer = self._call_later(delay_s, lambda: self._again(task))
 
     def _again(self, task: ChunkTask) -> None:
@@ -272,13 +198,13 @@ class Scheduler:
             waiting = [queue for queue in self._jobs.values() if queue.pending]
             if not free or not waiting:
                 break
-            queue = min(waiting, key=_JobQueue.share)
+            queue = min(waiting, key=JobQueue.share)
             # By address where slots are equal, so that the same state gives the same decision.
             splitter = min(free, key=lambda one: (-one.free_slots, one.address))
             self._assign(queue, queue.pending.popleft(), splitter)
         self._publish()
 
-    def _assign(self, queue: _JobQueue, task: ChunkTask, splitter: Splitter) -> None:
+    def _assign(self, queue: JobQueue, task: ChunkTask, splitter: Splitter) -> None:
         task.attempt += 1
         task.splitter = splitter
         task.timer = self._call_later(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -11,13 +12,13 @@ from grpc import aio
 
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.timeline import ms_of
+from fanscribe.orchestrator.calls import ending_recorded
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.job import Parts, TranscriptionJob
 from fanscribe.orchestrator.messages import options_message, segment_message
-from fanscribe.orchestrator.metrics import OrchestratorMetrics
 from fanscribe.orchestrator.options import Options, language_of
 from fanscribe.orchestrator.settings import OrchestratorSettings
-from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
+from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.runtime.logs import log_context
 from fanscribe.runtime.streams import Emit, stream_of
 from fanscribe.runtime.tracing import span
@@ -69,9 +70,8 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
             async def emit_event(event: Event) -> None:
                 await emit(_message(event))
 
-            async with asyncio.timeout(time_left_s):
-                with span("transcribe", caller):
-                    await self._transcribe(request, time_left_s, emit_event)
+            with span("transcribe", caller):
+                await self._transcribe(request, time_left_s, emit_event)
 
         # A call is open until its last event is taken, which is later than its job's end.
         self._calls += 1
@@ -88,16 +88,27 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
     async def _transcribe(
         self, request: pb.TranscribeRequest, time_left_s: float | None, emit: Emit[Event]
     ) -> None:
-        options = self._options(request.options)
-        headers = RequestHeaders.of(request.media_headers)
-        self._admit()
-        try:
+        job_id = uuid.uuid4().hex[:16]
+        metrics = self._parts.metrics
+        with log_context(job_id=job_id), ending_recorded(metrics, time_left_s):
             deadline_s = None if time_left_s is None else time.monotonic() + time_left_s
-            job = TranscriptionJob(self._parts, request.media_url, headers, options, deadline_s)
-            with log_context(job_id=job.job_id):
-                await _recorded(job, emit, self._parts.metrics)
-        finally:
-            self._jobs -= 1
+            options = self._options(request.options)
+            headers = RequestHeaders.of(request.media_headers)
+            job = TranscriptionJob(
+                job_id,
+                self._parts,
+                request.media_url,
+                headers=headers,
+                options=options,
+                deadline_s=deadline_s,
+            )
+            self._admit()
+            try:
+                _log.info("job begins")
+                async with asyncio.timeout(time_left_s):
+                    await job.run(emit)
+            finally:
+                self._jobs -= 1
 
     def _admit(self) -> None:
         if self._closed:
@@ -105,7 +116,6 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
                 Reason.SHUTTING_DOWN, "this orchestrator is about to stop; try again"
             )
         if self._jobs >= self._settings.max_jobs:
-            self._parts.metrics.jobs.labels(Reason.QUEUE_FULL).inc()
             raise FanscribeError(
                 Reason.QUEUE_FULL,
                 f"{self._jobs} jobs are running, as many as are allowed; try again later",
@@ -133,26 +143,6 @@ class TranscriberService(transcriber_pb2_grpc.TranscriberServicer):
             audio_stream=asked.audio_stream if asked.HasField("audio_stream") else None,
             audio_language=asked.audio_language,
         )
-
-
-async def _recorded(job: TranscriptionJob, emit: Emit[Event], metrics: OrchestratorMetrics) -> None:
-    """Run a job, and log and count how it ends."""
-    _log.info("job begins")
-    try:
-        await job.run(emit)
-    except asyncio.CancelledError:
-        metrics.jobs.labels("CANCELLED").inc()
-        _log.info("job cancelled")
-        raise
-    except Exception as error:
-        known = domain_error(error)
-        reason = known.reason if known else Reason.INTERNAL
-        metrics.jobs.labels(reason).inc()
-        _log.warning("job failed: %s: %s", reason, known.message if known else "a bug")
-        raise
-    else:
-        metrics.jobs.labels("OK").inc()
-        _log.info("job done")
 
 
 def _message(event: Event) -> pb.TranscribeEvent:

@@ -31,6 +31,8 @@ class OrchestratorSettings(MediaSettings):
     boundary_reach_s: float = Field(default=8, ge=0, le=30)
     # Boundaries of one recording that are looked for at a time.
     boundary_searches: int = Field(default=2, ge=1, le=64)
+    # Macro chunks of one recording that are planned before a splitter has room for them.
+    planned_chunks: int = Field(default=64, ge=1)
     # Jobs at a time; more are refused.
     max_jobs: int = Field(default=64, ge=1)
     # Attempts at one macro chunk before the job fails.

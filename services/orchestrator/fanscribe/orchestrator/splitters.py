@@ -9,7 +9,8 @@ from grpc import aio
 
 from fanscribe.orchestrator.discovery import Discovery
 from fanscribe.orchestrator.messages import assignment_of, chunk_ref_of, micro_result_of
-from fanscribe.orchestrator.scheduler import ChunkTask, Scheduler
+from fanscribe.orchestrator.scheduler import Scheduler
+from fanscribe.orchestrator.work import ChunkTask
 from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.v1 import splitter_pb2 as pb
@@ -77,6 +78,11 @@ class SplitterLink:
         self._tasks[_key(task)] = task
         request = assignment_of(task, self._chunk_timeout_s)
         self._requests.put_nowait(pb.SplitRequest(assignment=request))
+
+    def update(self, task: ChunkTask, language: str) -> None:
+        """Send the language of the recording."""
+        update = pb.ChunkUpdate(chunk=chunk_ref_of(task), language=language)
+        self._requests.put_nowait(pb.SplitRequest(update=update))
 
     def cancel(self, task: ChunkTask) -> None:
         """Send a cancel, and listen no more."""

@@ -1,12 +1,12 @@
 """Cuts a stream of samples into micro chunks that end in pauses."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
+from fanscribe.media.pauses import SpeechGate, certain_speech, least_speech, longest_pause
 from fanscribe.media.speech import FRAME_SAMPLES
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 
@@ -20,6 +20,9 @@ LONG_PAUSE_FRAMES: Final = round(2.0 * _FRAMES_PER_S)
 SILENCE_FRAMES: Final = round(30.0 * _FRAMES_PER_S)
 # A micro chunk of continuous speech is cut in the last part of what it may be.
 CUT_FROM: Final = 0.6
+# Where it is cut in speech, for want of a pause, the next one begins so much earlier: a word that
+# is cut in two here is whole there.
+OVERLAP_FRAMES: Final = round(1.6 * _FRAMES_PER_S)
 
 
 class Detector(Protocol):
@@ -36,12 +39,43 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class MicroChunk:
-    """A stretch of the timeline, and the part of it in which there may be speech."""
+    """A stretch of the timeline, and the part of it in which there may be speech.
+
+    The audio of one that continues another, cut in speech, begins before its span.
+    """
 
     span: Span
     audio_start_sample: int
     audio: NDArray[np.int16]  # empty for silence
-    speech_samples: int
+    # Where in it somebody speaks for certain, in samples from the start of `audio`.
+    speech: tuple[Span, ...]
+    cut_in_speech: bool = False
+
+    @property
+    def continues(self) -> bool:
+        """Whether the one before it was cut in speech."""
+        return self.audio_start_sample < self.span.start_sample
+
+    @property
+    def overlap_samples(self) -> int:
+        """How much of the audio the one before it has too."""
+        return max(0, self.span.start_sample - self.audio_start_sample)
+
+    @property
+    def transcribed_samples(self) -> int:
+        """How much of the span is in the audio."""
+        return len(self.audio) - self.overlap_samples
+
+    @property
+    def speech_samples(self) -> int:
+        """How much of the span is speech for certain."""
+        own = self.overlap_samples
+        return sum(max(0, one.end_sample - max(one.start_sample, own)) for one in self.speech)
+
+
+class _Cut(NamedTuple):
+    frame: int  # before which a micro chunk ends
+    in_speech: bool = False
 
 
 class Chunker:
@@ -55,8 +89,10 @@ class Chunker:
         self._detector = detector
         self._gate = SpeechGate()
         self._longest_frames = longest_samples // FRAME_SAMPLES
-        # Everything from here on is not yet part of a micro chunk.
+        # Everything from here on is not yet part of a micro chunk. The audio at hand begins
+        # earlier, by the overlap with the last one, if that was cut in speech.
         self._start_sample = start_sample
+        self._overlap_frames = 0
         self._audio: NDArray[np.int16] = np.empty(0, np.int16)
         self._probabilities: NDArray[np.float32] = np.empty(0, np.float32)
         self._speech: NDArray[np.bool_] = np.empty(0, np.bool_)
@@ -76,57 +112,68 @@ class Chunker:
         done = []
         while (cut := self._next_cut()) is not None:
             done.append(self._take(cut))
-        if len(self._audio):
-            done.append(self._take(len(self._speech)))
+        if len(self._audio) > self._overlap_frames * FRAME_SAMPLES:
+            done.append(self._take(_Cut(len(self._speech))))
         return done
 
     def _extend(self, probabilities: NDArray[np.float32]) -> None:
         self._probabilities = np.concatenate((self._probabilities, probabilities))
         self._speech = np.concatenate((self._speech, self._gate.feed(probabilities)))
 
-    def _next_cut(self) -> int | None:
-        """Return the frame before which the next micro chunk ends; None if more must be heard."""
+    def _next_cut(self) -> _Cut | None:
+        """Return where the next micro chunk ends; None if more must be heard."""
         # Each step looks at a stretch of fixed length, however much more has been heard: what is
         # decided must not depend on the size of the blocks.
         frames = len(self._speech)
         opening = np.flatnonzero(self._speech[: SILENCE_FRAMES + PADDING_FRAMES])
         if not len(opening):
-            return SILENCE_FRAMES if frames >= SILENCE_FRAMES + PADDING_FRAMES else None
+            return _Cut(SILENCE_FRAMES) if frames >= SILENCE_FRAMES + PADDING_FRAMES else None
         first = max(0, int(opening[0]) - PADDING_FRAMES)
         furthest = first + self._longest_frames
         reach = self._speech[:furthest]
         voiced = np.flatnonzero(reach)
         long_pauses = np.flatnonzero(np.diff(np.append(voiced, len(reach))) > LONG_PAUSE_FRAMES)
         if len(long_pauses):
-            return int(voiced[long_pauses[0]]) + 1 + PADDING_FRAMES
+            end = max(int(voiced[long_pauses[0]]) + 1, self._overlap_frames)
+            return _Cut(end + PADDING_FRAMES)
         return self._cut_in_speech(first, furthest) if frames >= furthest else None
 
-    def _cut_in_speech(self, first: int, furthest: int) -> int:
+    def _cut_in_speech(self, first: int, furthest: int) -> _Cut:
         """Return where to cut speech that is as long as a micro chunk may be."""
         for share in (CUT_FROM, 0.2):
-            earliest = first + int(self._longest_frames * share)
+            earliest = max(first + int(self._longest_frames * share), self._overlap_frames + 1)
             reach = self._speech[earliest:furthest]
             if (pause := longest_pause(reach, near=len(reach))) is not None:
-                return earliest + pause
+                return _Cut(earliest + pause)
         earliest = first + int(self._longest_frames * CUT_FROM)
-        return earliest + least_speech(self._probabilities[earliest:furthest])
+        least = least_speech(self._probabilities[earliest:furthest])
+        return _Cut(earliest + least, in_speech=True)
 
-    def _take(self, cut: int) -> MicroChunk:
-        end = min(cut * FRAME_SAMPLES, len(self._audio))
-        voiced = np.flatnonzero(self._speech[:cut])
+    def _take(self, cut: _Cut) -> MicroChunk:
+        overlap = self._overlap_frames * FRAME_SAMPLES
+        end = min(cut.frame * FRAME_SAMPLES, len(self._audio))
+        voiced = np.flatnonzero(self._speech[: cut.frame])
         begin, stop = 0, 0
         if len(voiced):
             begin = max(0, int(voiced[0]) - PADDING_FRAMES) * FRAME_SAMPLES
             stop = min(end, (int(voiced[-1]) + 1 + PADDING_FRAMES) * FRAME_SAMPLES)
         chunk = MicroChunk(
-            span=Span(self._start_sample, self._start_sample + end),
-            audio_start_sample=self._start_sample + begin,
+            span=Span(self._start_sample, self._start_sample + end - overlap),
+            audio_start_sample=self._start_sample - overlap + begin,
             # A copy: a view would keep the whole buffer alive while the model works.
             audio=self._audio[begin:stop].copy(),
-            speech_samples=min(len(voiced) * FRAME_SAMPLES, stop - begin),
+            speech=tuple(
+                Span(first * FRAME_SAMPLES - begin, min(last * FRAME_SAMPLES, stop) - begin)
+                for first, last in certain_speech(
+                    self._probabilities[: cut.frame], self._speech[: cut.frame]
+                )
+            ),
+            cut_in_speech=cut.in_speech,
         )
-        self._start_sample += end
-        self._audio = self._audio[end:]
-        self._probabilities = self._probabilities[cut:]
-        self._speech = self._speech[cut:]
+        self._start_sample = chunk.span.end_sample
+        self._overlap_frames = OVERLAP_FRAMES if cut.in_speech else 0
+        kept = cut.frame - self._overlap_frames
+        self._audio = self._audio[kept * FRAME_SAMPLES :]
+        self._probabilities = self._probabilities[kept:]
+        self._speech = self._speech[kept:]
         return chunk

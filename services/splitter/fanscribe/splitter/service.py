@@ -4,34 +4,31 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from grpc import aio
 
-from fanscribe.media.anchor import Anchor
-from fanscribe.media.framegrid import FrameGrid
-from fanscribe.media.headers import RequestHeaders
-from fanscribe.media.probe import Recording
-from fanscribe.media.source import Source
-from fanscribe.media.timeline import Span, ms_of
+from fanscribe.media.timeline import SAMPLE_RATE
 from fanscribe.runtime.errors import FanscribeError, Reason, domain_error
 from fanscribe.runtime.logs import log_context
 from fanscribe.runtime.streams import Emit, stream_of
 from fanscribe.runtime.tracing import span
 from fanscribe.splitter.chunker import MicroChunk
+from fanscribe.splitter.messages import assignment_of, micro_result_message
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.slots import Slots
-from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript
+from fanscribe.splitter.transcription import Transcript
 from fanscribe.splitter.worker import Assignment, Balance, Worker
 from fanscribe.v1 import splitter_pb2 as pb
-from fanscribe.v1 import splitter_pb2_grpc, transcriber_pb2
+from fanscribe.v1 import splitter_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
 # Responses that may wait for a slow orchestrator before work on its chunks pauses.
 _UNSENT_RESPONSES = 64
 
-_ChunkKey = tuple[str, int]
+_AttemptKey = tuple[str, int, int]
 _EmitResponse = Emit[pb.SplitResponse]
 
 
@@ -56,6 +53,12 @@ class SplitterService(splitter_pb2_grpc.SplitterServicer):
         return stream_of(produce, _UNSENT_RESPONSES)
 
 
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    assignment: Assignment
+    task: asyncio.Task[None]
+
+
 class _Session:
     """One orchestrator's stream: its chunks in hand, and what it is told."""
 
@@ -66,7 +69,7 @@ class _Session:
         self._slots = slots
         self._metrics = metrics
         self._emit = emit
-        self._tasks: dict[_ChunkKey, asyncio.Task[None]] = {}
+        self._attempts: dict[_AttemptKey, _Attempt] = {}
         self._assignments_received = 0
 
     async def run(self, requests: AsyncIterator[pb.SplitRequest]) -> None:
@@ -76,8 +79,8 @@ class _Session:
             telling = group.create_task(self._tell_capacity(receiving))
             await asyncio.wait([receiving])
             telling.cancel()
-            for task in self._tasks.values():
-                task.cancel()
+            for attempt in self._attempts.values():
+                attempt.task.cancel()
 
     async def _receive(
         self, requests: AsyncIterator[pb.SplitRequest], group: asyncio.TaskGroup
@@ -87,9 +90,11 @@ class _Session:
                 case "assignment":
                     await self._accept(request.assignment, group)
                 case "cancel":
-                    task = self._tasks.get(_key(request.cancel.chunk))
-                    if task is not None:
-                        task.cancel()
+                    if attempt := self._attempts.get(_key(request.cancel.chunk)):
+                        attempt.task.cancel()
+                case "update":
+                    if attempt := self._attempts.get(_key(request.update.chunk)):
+                        attempt.assignment.decide_language(request.update.language)
 
     async def _tell_capacity(self, receiving: asyncio.Task[None]) -> None:
         with self._slots.watched() as changed:
@@ -107,17 +112,17 @@ class _Session:
                         )
                     )
                 )
-                if slots.draining and not self._tasks:
+                if slots.draining and not self._attempts:
                     receiving.cancel()
 
-    async def _accept(self, assignment: pb.ChunkAssignment, group: asyncio.TaskGroup) -> None:
+    async def _accept(self, message: pb.ChunkAssignment, group: asyncio.TaskGroup) -> None:
         self._assignments_received += 1
         if not self._slots.take():
             self._metrics.macro_chunks.labels("refused").inc()
             await self._emit(
                 pb.SplitResponse(
                     chunk_failed=pb.ChunkFailed(
-                        chunk=assignment.chunk,
+                        chunk=message.chunk,
                         reason=Reason.SPLITTERS_UNAVAILABLE,
                         message="this splitter has no free slot",
                         retryable=True,
@@ -126,26 +131,31 @@ class _Session:
                 )
             )
             return
-        key = _key(assignment.chunk)
-        task = group.create_task(self._work(assignment))
-        self._tasks[key] = task
+        try:
+            assignment = assignment_of(message)
+        except Exception as error:  # noqa: BLE001  whatever it was, the orchestrator is told
+            await self._failed(message, Balance(end_sample=message.span.start_sample), error)
+            self._slots.give_back()
+            return
+        key = _key(message.chunk)
+        task = group.create_task(self._work(message, assignment))
+        self._attempts[key] = _Attempt(assignment, task)
 
         def ended(_: asyncio.Task[None]) -> None:
-            del self._tasks[key]
+            del self._attempts[key]
             self._slots.give_back()
 
         # Also when the task is cancelled before its first step.
         task.add_done_callback(ended)
 
-    async def _work(self, message: pb.ChunkAssignment) -> None:
+    async def _work(self, message: pb.ChunkAssignment, assignment: Assignment) -> None:
         """Work on one macro chunk and report how it ended. Raises only CancelledError."""
         balance = Balance(end_sample=message.span.start_sample)
         began = time.monotonic()
 
         async def report(chunk: MicroChunk, transcript: Transcript | None) -> None:
-            await self._emit(
-                pb.SplitResponse(micro_result=_micro_result(message.chunk, chunk, transcript))
-            )
+            result = micro_result_message(message.chunk, chunk, transcript)
+            await self._emit(pb.SplitResponse(micro_result=result))
 
         ref = message.chunk
         with log_context(job_id=ref.job_id, chunk=ref.chunk_index):
@@ -157,7 +167,7 @@ class _Session:
                         index=ref.chunk_index,
                         attempt=ref.attempt,
                     ):
-                        await self._worker.work(_assignment(message), balance, report)
+                        await self._worker.work(assignment, balance, report)
             except asyncio.CancelledError:
                 self._metrics.macro_chunks.labels("cancelled").inc()
                 raise
@@ -172,11 +182,18 @@ class _Session:
             except Exception as error:  # noqa: BLE001  whatever it was, the orchestrator is told
                 await self._failed(message, balance, error)
             else:
-                await self._done(message, balance)
+                await self._done(message, balance, time.monotonic() - began)
             finally:
                 self._metrics.macro_chunk_seconds.observe(time.monotonic() - began)
 
-    async def _done(self, message: pb.ChunkAssignment, balance: Balance) -> None:
+    async def _done(self, message: pb.ChunkAssignment, balance: Balance, elapsed_s: float) -> None:
+        fields = {
+            "attempt": message.chunk.attempt,
+            "audio_s": round((balance.end_sample - message.span.start_sample) / SAMPLE_RATE, 3),
+            "elapsed_s": round(elapsed_s, 3),
+            "bytes_fetched": balance.bytes_fetched,
+        }
+        _log.info("macro chunk done", extra={"fields": fields})
         self._metrics.macro_chunks.labels("done").inc()
         await self._emit(
             pb.SplitResponse(
@@ -213,98 +230,6 @@ class _Session:
         )
 
 
-def _key(chunk: pb.ChunkRef) -> _ChunkKey:
-    return chunk.job_id, chunk.chunk_index
-
-
-def _assignment(message: pb.ChunkAssignment) -> Assignment:
-    media, options = message.media, message.options
-    span = Span(message.span.start_sample, message.span.end_sample)
-    return Assignment(
-        recording=Recording(
-            source=Source(
-                url=media.url,
-                size_bytes=media.size_bytes,
-                etag=media.etag,
-                last_modified=media.last_modified,
-                headers=RequestHeaders.of(media.headers),
-            ),
-            container=media.container,
-            codec="",
-            stream_index=media.stream_index,
-            start_time_us=media.start_time_us,
-            duration_samples=media.duration_samples,
-            grid=_grid(media.grid) if media.HasField("grid") else None,
-        ),
-        span=span,
-        to_end=message.to_end,
-        longest_micro_chunk_s=options.micro_chunk_size_sec,
-        options=ModelOptions(
-            language=options.language,
-            task="translate" if options.task == transcriber_pb2.TASK_TRANSLATE else "transcribe",
-            word_timestamps=options.word_timestamps,
-            initial_prompt=options.initial_prompt,
-        ),
-        received=frozenset(message.received_start_samples),
-        anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
-    )
-
-
-def _grid(message: pb.FrameGrid) -> FrameGrid:
-    return FrameGrid(message.rate_hz, message.frame_samples, message.first_sample)
-
-
-def _anchor(message: pb.Anchor) -> Anchor:
-    return Anchor(
-        start_byte=message.start_byte,
-        header_bytes=message.header_bytes,
-        filler=message.filler,
-        offset_us=message.offset_us,
-        end_us=message.end_us if message.HasField("end_us") else None,
-    )
-
-
-def _micro_result(
-    ref: pb.ChunkRef, chunk: MicroChunk, transcript: Transcript | None
-) -> pb.MicroResult:
-    result = pb.MicroResult(
-        chunk=ref,
-        span=pb.SampleSpan(start_sample=chunk.span.start_sample, end_sample=chunk.span.end_sample),
-        transcribed_samples=len(chunk.audio),
-        speech_samples=chunk.speech_samples,
-    )
-    if transcript is not None:
-        start_ms = ms_of(chunk.audio_start_sample)
-        result.language = transcript.language
-        result.language_probability = transcript.language_probability
-        result.segments.extend(
-            _segment(segment, start_ms, transcript.language) for segment in transcript.segments
-        )
-        if transcript.truncated:
-            end_ms = ms_of(chunk.span.end_sample)
-            result.warnings.append(
-                f"text may be missing between {start_ms / 1000:.0f} s and {end_ms / 1000:.0f} s: "
-                "the model wrote as much as it can write at once"
-            )
-    return result
-
-
-def _segment(segment: TextSegment, start_ms: int, language: str) -> transcriber_pb2.Segment:
-    return transcriber_pb2.Segment(
-        start_ms=start_ms + segment.start_ms,
-        end_ms=start_ms + segment.end_ms,
-        text=segment.text,
-        language=language,
-        avg_logprob=segment.avg_logprob,
-        no_speech_prob=segment.no_speech_prob,
-        compression_ratio=segment.compression_ratio,
-        words=[
-            transcriber_pb2.Word(
-                start_ms=start_ms + word.start_ms,
-                end_ms=start_ms + word.end_ms,
-                text=word.text,
-                probability=word.probability,
-            )
-            for word in segment.words
-        ],
-    )
+def _key(ref: pb.ChunkRef) -> _AttemptKey:
+    # The next attempt may come before the last one is out of the way.
+    return ref.job_id, ref.chunk_index, ref.attempt

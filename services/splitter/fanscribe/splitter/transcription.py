@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,6 +13,7 @@ import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
+from fanscribe.media.timeline import Span, ms_of
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.settings import SplitterSettings
@@ -29,9 +31,13 @@ class ModelOptions:
     word_timestamps: bool
     initial_prompt: str
 
-    def encoded(self) -> bytes:
-        """Render as the model's OPTIONS input."""
-        return json.dumps(self.__dict__).encode()
+    def encoded(self, speech: Sequence[Span] | None) -> bytes:
+        """Render as the model's OPTIONS input, with what is known of the speech in the audio."""
+        known = None
+        if speech is not None:
+            times_ms = [[ms_of(one.start_sample), ms_of(one.end_sample)] for one in speech]
+            known = [[start_ms, end_ms] for start_ms, end_ms in times_ms if start_ms < end_ms]
+        return json.dumps({**self.__dict__, "speech": known}).encode()
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class Transcript:
     language_probability: float
     segments: tuple[TextSegment, ...]
     truncated: bool  # the model reached its token limit: text may be missing
+    wordless_ms: int  # speech in which the model heard no words, however often it was asked
+    # Others, of the texts before and after it that it was joined with.
+    joined_languages: frozenset[str] = frozenset()
 
 
 class Transcriber:
@@ -103,8 +112,15 @@ class Transcriber:
         """Bounds what is on Triton: take one before `transcribe`, give it back after."""
         return self._permits
 
-    async def transcribe(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+    async def transcribe(
+        self,
+        audio: NDArray[np.int16],
+        options: ModelOptions,
+        speech: Sequence[Span] | None = None,
+    ) -> Transcript:
         """Transcribe at most 30 s of mono 16 kHz samples.
+
+        The model accounts for all `speech`, stretches of the audio in samples, if it is known.
 
         Raises FanscribeError: INFERENCE_UNAVAILABLE if Triton cannot be reached for
         `inference_wait_s` or does not answer in time, OPTION_OUT_OF_RANGE if the model refuses the
@@ -115,7 +131,7 @@ class Transcriber:
         while True:
             try:
                 with self._metrics.inference_seconds.time():
-                    return await self._infer(audio, options)
+                    return await self._infer(audio, options.encoded(speech))
             except InferenceServerException as error:
                 status = str(error.status() or "").removeprefix("StatusCode.")
                 # A model that is still loading answers NOT_FOUND or says so in UNAVAILABLE.
@@ -125,11 +141,11 @@ class Transcriber:
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
-    async def _infer(self, audio: NDArray[np.int16], options: ModelOptions) -> Transcript:
+    async def _infer(self, audio: NDArray[np.int16], options: bytes) -> Transcript:
         samples = triton.InferInput("AUDIO", [1, len(audio)], "INT16")
         samples.set_data_from_numpy(audio[np.newaxis, :])
         asked = triton.InferInput("OPTIONS", [1, 1], "BYTES")
-        asked.set_data_from_numpy(np.array([[options.encoded()]], dtype=np.object_))
+        asked.set_data_from_numpy(np.array([[options]], dtype=np.object_))
         answer = await self._client.infer(
             self._settings.inference_model,
             [samples, asked],
@@ -147,6 +163,7 @@ def _transcript(result: dict[str, Any]) -> Transcript:
             for segment in result["segments"]
         ),
         truncated=result.get("truncated", False),
+        wordless_ms=result.get("wordless_ms", 0),
     )
 
 

@@ -1,8 +1,13 @@
 """Works through one macro chunk: extract, cut, transcribe, report."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
@@ -12,12 +17,28 @@ from fanscribe.media.timeline import Span, samples_of_s
 from fanscribe.runtime.tracing import span
 from fanscribe.splitter.chunker import Chunker, MicroChunk
 from fanscribe.splitter.metrics import SplitterMetrics
-from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
+from fanscribe.splitter.seams import left_of_seam, right_of_seam, without_words
+from fanscribe.splitter.transcription import ModelOptions, Transcript
 
 
-@dataclass(frozen=True)
+class Model(Protocol):
+    """What turns micro chunks into text; `transcription.Transcriber`."""
+
+    @property
+    def permits(self) -> asyncio.Semaphore:
+        """Bounds what it works on: take one before `transcribe`, give it back after."""
+        ...
+
+    async def transcribe(
+        self, audio: NDArray[np.int16], options: ModelOptions, speech: Sequence[Span] | None
+    ) -> Transcript:
+        """Transcribe mono 16 kHz samples, speech where told. Raises FanscribeError."""
+        ...
+
+
+@dataclass(kw_only=True)
 class Assignment:
-    """A macro chunk to work on."""
+    """A macro chunk to work on. Its language may be decided while it is worked on."""
 
     recording: Recording
     span: Span
@@ -27,6 +48,10 @@ class Assignment:
     # Start samples of micro chunks whose text is known from an earlier attempt.
     received: frozenset[int]
     anchor: Anchor | None = None  # where decoding may begin, if the orchestrator has found it
+
+    def decide_language(self, language: str) -> None:
+        """Fix the language of everything that is not reported yet, an ISO 639-1 code."""
+        self.options = replace(self.options, language=language)
 
 
 @dataclass
@@ -44,11 +69,9 @@ Report = Callable[[MicroChunk, Transcript | None], Awaitable[None]]
 class Worker:
     """Turns macro chunks into text. Holds nothing of any chunk between calls."""
 
-    def __init__(
-        self, media: MediaAccess, transcriber: Transcriber, metrics: SplitterMetrics
-    ) -> None:
+    def __init__(self, media: MediaAccess, model: Model, metrics: SplitterMetrics) -> None:
         self._media = media
-        self._transcriber = transcriber
+        self._model = model
         self._metrics = metrics
 
     async def work(self, assignment: Assignment, balance: Balance, report: Report) -> None:
@@ -69,43 +92,118 @@ class Worker:
             anchor=assignment.anchor,
         )
         async with asyncio.TaskGroup() as group, extraction as audio:
+            attempt = Attempt(self._model, self._metrics, assignment, report, group)
             try:
                 async for block in audio:
                     for chunk in await asyncio.to_thread(chunker.feed, block):
-                        await self._begin(chunk, assignment, balance, report, group)
+                        balance.end_sample = chunk.span.end_sample
+                        await attempt.begin(chunk)
                 for chunk in await asyncio.to_thread(chunker.finish):
-                    await self._begin(chunk, assignment, balance, report, group)
+                    balance.end_sample = chunk.span.end_sample
+                    await attempt.begin(chunk)
             finally:
                 balance.bytes_fetched = audio.bytes_fetched
                 balance.warnings.extend(audio.warnings)
                 self._metrics.bytes_fetched.inc(audio.bytes_fetched)
 
-    async def _begin(
+
+class _Piece:
+    """A micro chunk whose text is being made, and the one after it if it was cut in speech."""
+
+    def __init__(self, chunk: MicroChunk) -> None:
+        self.chunk = chunk
+        loop = asyncio.get_running_loop()
+        self.transcript: asyncio.Future[Transcript] = loop.create_future()
+        self.following: asyncio.Future[_Piece] = loop.create_future()
+
+    async def heard(self) -> tuple[MicroChunk, Transcript]:
+        """Return the chunk with its text, as the model made it, once it has."""
+        return self.chunk, await self.transcript
+
+
+class Attempt:
+    """The micro chunks of one macro chunk, from their audio to the report of their text."""
+
+    def __init__(
         self,
-        chunk: MicroChunk,
+        model: Model,
+        metrics: SplitterMetrics,
         assignment: Assignment,
-        balance: Balance,
         report: Report,
         group: asyncio.TaskGroup,
     ) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._assignment = assignment
+        self._report = report
+        self._group = group
+        self._last: _Piece | None = None
+
+    async def begin(self, chunk: MicroChunk) -> None:
         """Start on a micro chunk; waits only until there is room for it."""
-        balance.end_sample = chunk.span.end_sample
         self._metrics.audio_seconds.inc(chunk.span.samples / samples_of_s(1))
-        if chunk.span.start_sample in assignment.received:
+        # The text of its neighbour depends on one that overlaps, even if its own is known.
+        overlaps = chunk.continues or chunk.cut_in_speech
+        if self._known(chunk) and not overlaps:
             self._metrics.micro_chunks.labels("kept").inc()
         elif not len(chunk.audio):
             self._metrics.micro_chunks.labels("silent").inc()
-            await report(chunk, None)
+            await self._report(chunk, None)
         else:
-            await self._transcriber.permits.acquire()
-            task = group.create_task(self._transcribe(chunk, assignment.options, report))
-            task.add_done_callback(lambda _: self._transcriber.permits.release())
+            await self._model.permits.acquire()
+            piece = _Piece(chunk)
+            before = self._last if chunk.continues else None
+            if before is not None:
+                before.following.set_result(piece)
+            self._last = piece
+            self._group.create_task(self._transcribe(piece, before))
 
-    async def _transcribe(self, chunk: MicroChunk, options: ModelOptions, report: Report) -> None:
-        with (
-            self._metrics.inference_in_flight.track_inprogress(),
-            span("micro chunk", samples=len(chunk.audio)),
-        ):
-            transcript = await self._transcriber.transcribe(chunk.audio, options)
-        self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
-        await report(chunk, transcript)
+    def _known(self, chunk: MicroChunk) -> bool:
+        return chunk.span.start_sample in self._assignment.received
+
+    async def _transcribe(self, piece: _Piece, before: _Piece | None) -> None:
+        async with AsyncExitStack() as permit:
+            permit.callback(self._model.permits.release)
+            with (
+                self._metrics.inference_in_flight.track_inprogress(),
+                span("micro chunk", samples=len(piece.chunk.audio)),
+            ):
+                piece.transcript.set_result(await self._text(piece.chunk))
+            if piece.chunk.cut_in_speech:
+                # It waits for the next one, which needs a permit itself.
+                await permit.aclose()
+            if self._known(piece.chunk):
+                self._metrics.micro_chunks.labels("kept").inc()
+                return
+            transcript = await self._joined(piece, before)
+            self._metrics.micro_chunks.labels("text" if transcript.segments else "empty").inc()
+            await self._report(piece.chunk, transcript)
+
+    async def _text(self, chunk: MicroChunk) -> Transcript:
+        overlaps = chunk.continues or chunk.cut_in_speech
+        while True:
+            asked = self._assignment.options
+            # Texts are joined word by word.
+            options = replace(asked, word_timestamps=True) if overlaps else asked
+            transcript = await self._model.transcribe(chunk.audio, options, chunk.speech)
+            decided = self._assignment.options.language
+            # Otherwise the language was decided meanwhile, and it is another one.
+            if decided in {asked.language, transcript.language}:
+                return transcript
+
+    async def _joined(self, piece: _Piece, before: _Piece | None) -> Transcript:
+        """Return the text of a piece without what its neighbours have of it."""
+        chunk, transcript = await piece.heard()
+        languages = {transcript.language}
+        if before is not None:
+            left = await before.heard()
+            languages.add(left[1].language)
+            transcript = right_of_seam(left, (chunk, transcript))
+        if chunk.cut_in_speech:
+            after = await piece.following
+            right = await after.heard()
+            languages.add(right[1].language)
+            transcript = left_of_seam((chunk, transcript), right)
+        if not self._assignment.options.word_timestamps:
+            transcript = without_words(transcript)
+        return replace(transcript, joined_languages=frozenset(languages - {transcript.language}))

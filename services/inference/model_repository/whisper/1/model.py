@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from fanscribe_whisper.batches import Window
+from fanscribe_whisper.batches import Padding, Window
 from fanscribe_whisper.decoder import Decoder
 from fanscribe_whisper.options import RequestError
 from fanscribe_whisper.transcriber import Transcriber
+from fanscribe_whisper.tuning import Tuning
+
+_FINAL: Final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
 class TritonPythonModel:
@@ -28,24 +31,31 @@ class TritonPythonModel:
             compute_type=parameters["compute_type"],
             threads=int(parameters["threads"]),
         )
-        self._transcriber = Transcriber(decoder, bucket_ms=int(parameters["bucket_ms"]))
+        tuning = Tuning(
+            Padding(int(parameters["padding_ms"]), int(parameters["bucket_ms"])),
+            group_size=int(parameters["group_size"]),
+            guards=parameters["guards"] == "true",
+        )
+        self._transcriber = Transcriber(decoder, tuning)
 
-    def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """Answer a batch of requests together; what is wrong with one is told to that one alone."""
-        answers: dict[int, Any] = {}
-        windows: dict[int, Window] = {}
-        for index, request in enumerate(requests):
-            if request.is_cancelled():
-                answers[index] = _error("the request was cancelled", pb_utils.TritonError.CANCELLED)
-                continue
+    def execute(self, requests: Sequence[Any]) -> None:
+        """Answer a batch of requests, each as soon as its group of windows is done.
+
+        What is wrong with one request is told to that one alone. What was cancelled is not
+        computed, or not to the end.
+        """
+        senders = {request: request.get_response_sender() for request in requests}
+        windows: dict[Window, Any] = {}
+        for request, sender in senders.items():
             try:
-                windows[index] = self._window(request)
+                windows[self._window(request)] = request
             except RequestError as error:
-                answers[index] = _error(str(error), pb_utils.TritonError.INVALID_ARG)
-        if windows:
-            results = self._transcriber.transcribe(list(windows.values()))
-            answers.update(zip(windows, map(_answer, results), strict=True))
-        return [answers[index] for index in range(len(requests))]
+                sender.send(_error(str(error), pb_utils.TritonError.INVALID_ARG), _FINAL)
+        results = self._transcriber.transcribe(
+            list(windows), abandoned=lambda window: bool(windows[window].is_cancelled())
+        )
+        for window, result in results:
+            senders[windows[window]].send(_answer(result), _FINAL)
 
     def _window(self, request: Any) -> Window:
         samples = pb_utils.get_input_tensor_by_name(request, "AUDIO").as_numpy()
@@ -55,7 +65,9 @@ class TritonPythonModel:
         return self._transcriber.window(samples[0], options[0, 0])
 
 
-def _answer(result: Mapping[str, Any]) -> Any:
+def _answer(result: Mapping[str, Any] | None) -> Any:
+    if result is None:
+        return _error("the request was cancelled", pb_utils.TritonError.CANCELLED)
     text = json.dumps(result, ensure_ascii=False).encode()
     tensor = pb_utils.Tensor("RESULT", np.array([[text]], dtype=np.object_))
     return pb_utils.InferenceResponse(output_tensors=[tensor])

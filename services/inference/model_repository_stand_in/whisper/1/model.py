@@ -31,7 +31,7 @@ def _answer(request: Any) -> Any:
         "words": [],
     }
     result = {
-        "language": json.loads(options[0, 0]).get("language") or "en",
+        "language": json.loads(options[0, 0] or "{}").get("language") or "en",
         "language_probability": 1.0,
         "segments": [segment],
     }

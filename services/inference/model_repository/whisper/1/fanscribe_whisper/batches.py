@@ -1,7 +1,7 @@
-"""Which windows are computed together, and at which size.
+"""What is decoded together, and at which size.
 
-The text of a window must not depend on the windows it happens to be batched with. So the size a
-window is padded to follows from its own length alone, and only windows of one size share a batch.
+The text of a window must not depend on the windows it happens to be batched with. So the size an
+excerpt is padded to follows from its own length alone, and only excerpts of one size share a batch.
 """
 
 from collections import defaultdict
@@ -17,8 +17,6 @@ from fanscribe_whisper.options import Options
 
 MAX_AUDIO_MS: Final = 30_000
 MAX_FRAMES: Final = MAX_AUDIO_MS // 1000 * FRAMES_PER_S
-# Silence after the audio: without it, Whisper tends to lose the last words.
-MIN_PADDING_MS: Final = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +32,78 @@ class Window:
         """Length of the audio in milliseconds, at least 1."""
         return max(1, len(self.samples) * 1000 // SAMPLE_RATE)
 
+    def speech_ms(self, start_ms: int, end_ms: int) -> int:
+        """How much of [start_ms, end_ms) is known to be speech."""
+        speech = self.options.speech or ()
+        return sum(max(0, min(end, end_ms) - max(start, start_ms)) for start, end in speech)
 
-def padded_frames(audio_ms: int, bucket_ms: int) -> int:
-    """Frames to pad audio to: with 1 s of silence up to a multiple of `bucket_ms`, 30 s at most."""
-    buckets = -(-(audio_ms + MIN_PADDING_MS) // bucket_ms)
-    return min(buckets * bucket_ms * FRAMES_PER_S // 1000, MAX_FRAMES)
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """What is decoded by itself: [start_ms, end_ms) of a window, with its prompt or without."""
+
+    window: Window
+    start_ms: int
+    end_ms: int
+    prompt: list[int]
+    # Code and probability of what is spoken; None: to be detected.
+    language: tuple[str, float] | None
+
+    @property
+    def samples(self) -> npt.NDArray[np.int16]:
+        """The audio, at least one sample."""
+        per_ms = SAMPLE_RATE // 1000
+        last = None if self.end_ms >= self.window.audio_ms else self.end_ms * per_ms
+        return self.window.samples[self.start_ms * per_ms : last]
+
+    @property
+    def audio_ms(self) -> int:
+        """Length in milliseconds."""
+        return self.end_ms - self.start_ms
+
+    @property
+    def speech_ms(self) -> int:
+        """How much of it is known to be speech."""
+        return self.window.speech_ms(self.start_ms, self.end_ms)
 
 
-def batches(windows: Iterable[Window], bucket_ms: int) -> list[tuple[int, list[Window]]]:
-    """Group windows that can share a batch; returns (frames, windows) for each group.
+def whole(window: Window) -> Excerpt:
+    """All of a window."""
+    given = window.options.language
+    return Excerpt(window, 0, window.audio_ms, window.prompt, (given, 1.0) if given else None)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Silence that is added to audio before it is decoded: without any, Whisper loses last words.
+
+    At least `least_ms`, and then up to a multiple of `bucket_ms`; to 30 s in all at most.
+    """
+
+    least_ms: int
+    bucket_ms: int
+
+    def frames(self, audio_ms: int) -> int:
+        """Length of audio and silence together, in frames of features."""
+        buckets = -(-(audio_ms + self.least_ms) // self.bucket_ms)
+        return min(buckets * self.bucket_ms * FRAMES_PER_S // 1000, MAX_FRAMES)
+
+
+FULL_PADDING: Final = Padding(0, MAX_AUDIO_MS)
+
+
+def batches(
+    excerpts: Iterable[Excerpt], padding: Padding, most: int
+) -> list[tuple[int, list[Excerpt]]]:
+    """Group excerpts that can share a batch, `most` in each; returns (frames, excerpts) of each.
 
     CTranslate2 wants one prompt length for each batch too.
     """
-    groups: dict[tuple[int, int], list[Window]] = defaultdict(list)
-    for window in windows:
-        groups[padded_frames(window.audio_ms, bucket_ms), len(window.prompt)].append(window)
-    return [(frames, group) for (frames, _), group in groups.items()]
+    groups: dict[tuple[int, int], list[Excerpt]] = defaultdict(list)
+    for excerpt in excerpts:
+        groups[padding.frames(excerpt.audio_ms), len(excerpt.prompt)].append(excerpt)
+    return [
+        (frames, group[first : first + most])
+        for (frames, _), group in groups.items()
+        for first in range(0, len(group), most)
+    ]

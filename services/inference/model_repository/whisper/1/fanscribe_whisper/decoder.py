@@ -1,63 +1,42 @@
-"""The decoder: batches of windows in, tokens out, on CTranslate2."""
+"""The decoder: batches of excerpts in, hypotheses out, on CTranslate2."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import ctranslate2
 import numpy as np
 
-from fanscribe_whisper.batches import MAX_FRAMES, Window
-from fanscribe_whisper.features import FRAMES_PER_S, log_mel
+from fanscribe_whisper.batches import MAX_FRAMES, Excerpt
+from fanscribe_whisper.features import FRAMES_PER_S, Floats, log_mel
+from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.vocabulary import Vocabulary
 
 # Positions of Whisper's decoder, prompt included.
 MAX_POSITIONS: Final = 448
 # The encoder halves the features' 100 frames a second.
 ENCODER_STEP_MS: Final = 20
-# In windows below 30 s: more than is spoken in most languages, but a loop ends early. Whoever needs
-# more is decoded again at 30 s, with all positions.
+# In excerpts below 30 s: more than is spoken in most languages, but a loop ends early. Whoever
+# needs more is decoded again at 30 s, with all positions.
 TOKENS_PER_S: Final = 10
 EXTRA_TOKENS: Final = 24
-# OpenAI's thresholds: above, text repeats itself; beyond both others, there was no speech.
-MAX_COMPRESSION_RATIO: Final = 2.4
-NO_SPEECH_PROB: Final = 0.6
-NO_SPEECH_LOGPROB: Final = -1.0
 
 
-@dataclass(frozen=True, eq=False)
-class Hypothesis:
-    """What the decoder made of one window, and the row of the encoder output it read."""
+@dataclass(frozen=True)
+class Search:
+    """How text is looked for: greedily or with several beams.
 
-    tokens: list[int]
-    text: str
-    avg_logprob: float
-    no_speech_prob: float
-    # It ran out of positions: text may be missing.
-    truncated: bool
-    language: str
-    language_probability: float
-    encoded: ctranslate2.StorageView
-    row: int
+    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
+    call, so it is not used.
+    """
 
-    @cached_property
-    def compression_ratio(self) -> float:
-        """Length of the text over its length when compressed."""
-        data = self.text.encode()
-        return len(data) / len(zlib.compress(data))
+    beams: int = 1
+    # No run of so many tokens may come twice; 0: any may.
+    unrepeated_tokens: int = 0
 
-    @property
-    def looping(self) -> bool:
-        """Whether the decoder seems to have been caught in a loop."""
-        return self.truncated or self.compression_ratio > MAX_COMPRESSION_RATIO
 
-    @property
-    def silent(self) -> bool:
-        """Whether there was no speech to be transcribed."""
-        return self.no_speech_prob > NO_SPEECH_PROB and self.avg_logprob < NO_SPEECH_LOGPROB
+GREEDY: Final = Search()
 
 
 @dataclass(frozen=True)
@@ -88,32 +67,34 @@ class Decoder:
         )
         self.vocabulary = Vocabulary(weights, multilingual=self._model.is_multilingual)
 
-    def decode(self, windows: Sequence[Window], frames: int) -> list[Hypothesis]:
-        """Decode one batch, every window of it padded to `frames` and with a prompt of one length.
+    def features(self, excerpts: Sequence[Excerpt], frames: int) -> Floats:
+        """Features of one batch, every excerpt of it padded to `frames`."""
+        return np.stack([log_mel(e.samples, self._model.n_mels, frames) for e in excerpts])
 
-        One pass of the encoder, one of language detection if any window needs it, one of greedy
-        decoding with timestamps.
+    def encode(self, features: Floats) -> Encoded:
+        """Encode one batch."""
+        states = self._model.encode(ctranslate2.StorageView.from_array(features))
+        return Encoded(states, frames=features.shape[-1])
+
+    def decode(
+        self, excerpts: Sequence[Excerpt], encoded: Encoded, search: Search = GREEDY
+    ) -> list[Hypothesis]:
+        """Decode one batch whose prompts are of one length, with timestamps.
+
+        Detects the language of all, if any needs it.
         """
-        features = np.stack([log_mel(w.samples, self._model.n_mels, frames) for w in windows])
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
-        languages = self._languages(windows, encoded)
-        prompts = [
-            window.prompt + self.vocabulary.start_sequence(language, window.options.task)
-            for window, (language, _) in zip(windows, languages, strict=True)
-        ]
-        budget, max_length = _limits(len(prompts[0]), frames)
-        results = self._model.generate(
-            encoded,
-            prompts,
-            beam_size=1,
-            max_length=max_length,
-            return_scores=True,
-            return_no_speech_prob=True,
+        languages = self._languages(excerpts, encoded)
+        return self._generate(excerpts, languages, encoded, range(len(excerpts)), search)
+
+    def decode_again(self, hypotheses: Sequence[Hypothesis], search: Search) -> list[Hypothesis]:
+        """Decode excerpts of one batch once more, from the same encoder output."""
+        return self._generate(
+            [hypothesis.excerpt for hypothesis in hypotheses],
+            [(hypothesis.language, hypothesis.language_probability) for hypothesis in hypotheses],
+            hypotheses[0].encoded,
+            [hypothesis.row for hypothesis in hypotheses],
+            search,
         )
-        return [
-            self._hypothesis(result, budget, language, encoded, row)
-            for row, (result, language) in enumerate(zip(results, languages, strict=True))
-        ]
 
     def align(
         self,
@@ -124,10 +105,10 @@ class Decoder:
         """Find when each text token was spoken, by the decoder's attention to the audio.
 
         The hypotheses share one encoder output and one start sequence, and have text; `frames`
-        tells how much of each window is audio.
+        tells how much of each excerpt is audio.
         """
         results = self._model.align(
-            _rows(hypotheses[0].encoded, [hypothesis.row for hypothesis in hypotheses]),
+            _rows(hypotheses[0].encoded.states, [hypothesis.row for hypothesis in hypotheses]),
             list(start_sequence),
             [self.vocabulary.text_tokens(hypothesis.tokens) for hypothesis in hypotheses],
             list(frames),
@@ -137,46 +118,63 @@ class Decoder:
             for result in results
         ]
 
-    def _languages(
-        self, windows: Sequence[Window], encoded: ctranslate2.StorageView
-    ) -> list[tuple[str, float]]:
-        """Language and its probability for each window of a batch, detected where not given."""
+    def _languages(self, excerpts: Sequence[Excerpt], encoded: Encoded) -> list[tuple[str, float]]:
+        """Language and its probability for each excerpt of a batch, detected where not given."""
         if not self.vocabulary.multilingual:
-            return [("en", 1.0)] * len(windows)
-        given = [(window.options.language, 1.0) for window in windows]
-        if all(language for language, _ in given):
-            return given
-        detected = self._model.detect_language(encoded)
+            return [("en", 1.0)] * len(excerpts)
+        known = [excerpt.language for excerpt in excerpts if excerpt.language is not None]
+        if len(known) == len(excerpts):
+            return known
+        detected = self._model.detect_language(encoded.states)
         return [
-            known if known[0] else (ranking[0][0][2:-2], float(ranking[0][1]))
-            for known, ranking in zip(given, detected, strict=True)
+            excerpt.language or (ranking[0][0][2:-2], float(ranking[0][1]))
+            for excerpt, ranking in zip(excerpts, detected, strict=True)
         ]
 
-    def _hypothesis(
+    def _generate(
         self,
-        result: Any,
-        budget: int,
-        language: tuple[str, float],
-        encoded: ctranslate2.StorageView,
-        row: int,
-    ) -> Hypothesis:
-        tokens: list[int] = result.sequences_ids[0]
-        return Hypothesis(
-            tokens=tokens,
-            text=self.vocabulary.decode(tokens).strip(),
-            # The score is a mean over the tokens; the end of text counts as one more.
-            avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
-            no_speech_prob=result.no_speech_prob,
-            truncated=len(tokens) >= budget,
-            language=language[0],
-            language_probability=language[1],
-            encoded=encoded,
-            row=row,
+        excerpts: Sequence[Excerpt],
+        languages: Sequence[tuple[str, float]],
+        encoded: Encoded,
+        rows: Sequence[int],
+        search: Search,
+    ) -> list[Hypothesis]:
+        prompts = [
+            excerpt.prompt + self.vocabulary.start_sequence(language, excerpt.window.options.task)
+            for excerpt, (language, _) in zip(excerpts, languages, strict=True)
+        ]
+        budget, max_length = _limits(len(prompts[0]), encoded.frames)
+        results = self._model.generate(
+            _rows(encoded.states, rows),
+            prompts,
+            beam_size=search.beams,
+            no_repeat_ngram_size=search.unrepeated_tokens,
+            max_length=max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
         )
+        return [
+            Hypothesis(
+                excerpt=excerpt,
+                tokens=(tokens := result.sequences_ids[0]),
+                text=self.vocabulary.decode(tokens).strip(),
+                # The score is a mean over the tokens; the end of text counts as one more.
+                avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
+                no_speech_prob=result.no_speech_prob,
+                truncated=len(tokens) >= budget,
+                language=language,
+                language_probability=probability,
+                encoded=encoded,
+                row=row,
+            )
+            for result, excerpt, (language, probability), row in zip(
+                results, excerpts, languages, rows, strict=True
+            )
+        ]
 
 
 def _limits(prompt_tokens: int, frames: int) -> tuple[int, int]:
-    """Tokens a window may get, and the `max_length` that makes CTranslate2 stop there.
+    """Tokens an excerpt may get, and the `max_length` that makes CTranslate2 stop there.
 
     CTranslate2 stops at half of `max_length`, or where `max_length` is full, all but the last
     token of the prompt included, whatever comes first.

@@ -1,54 +1,100 @@
 """The RESULT of one window, as the contract wants it."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fanscribe_whisper.batches import Window
-from fanscribe_whisper.decoder import Alignment, Hypothesis
-from fanscribe_whisper.segments import Segment, split_segments
+from fanscribe_whisper.decoder import Alignment
+from fanscribe_whisper.guards import HOLE_MS, segments_of, silent
+from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.words import TimedWord, split_words, time_words
 
 
 def build_result(
-    window: Window, hypothesis: Hypothesis, alignment: Alignment | None, vocabulary: Vocabulary
+    window: Window,
+    hypotheses: Sequence[Hypothesis],
+    alignments: Mapping[Hypothesis, Alignment],
+    vocabulary: Vocabulary,
 ) -> dict[str, Any]:
-    """Build the RESULT object of a window; `alignment` is given if words were asked for.
+    """Build the RESULT object of a window from what was heard in it, in time order.
 
-    The scores are those of the whole window, in each of its segments.
+    The scores are those of a whole hypothesis, in each of its segments. There are `alignments` if
+    words were asked for.
     """
-    segments = (
-        []
-        if hypothesis.silent
-        else split_segments(
-            hypothesis.tokens, vocabulary.end_of_text, vocabulary.timestamp_begin, window.audio_ms
-        )
-    )
-    words = _words(window, hypothesis, segments, alignment, vocabulary)
+    segments: list[dict[str, Any]] = []
+    free_ms = 0
+    for hypothesis in hypotheses:
+        for segment in _segments(hypothesis, alignments.get(hypothesis), vocabulary):
+            segments.append(_within(segment, free_ms, window.audio_ms))
+            free_ms = segments[-1]["end_ms"]
     result: dict[str, Any] = {
-        "language": hypothesis.language,
-        "language_probability": hypothesis.language_probability,
-        "segments": [
-            {
-                "start_ms": segment.start_ms,
-                "end_ms": segment.end_ms,
+        "language": hypotheses[0].language,
+        "language_probability": hypotheses[0].language_probability,
+        "segments": segments,
+    }
+    if any(hypothesis.truncated for hypothesis in hypotheses):
+        result["truncated"] = True
+    if window.options.speech is not None:
+        result["wordless_ms"] = _wordless_ms(window, segments)
+    return result
+
+
+def _segments(
+    hypothesis: Hypothesis, alignment: Alignment | None, vocabulary: Vocabulary
+) -> Iterator[dict[str, Any]]:
+    """Render the segments of a hypothesis; times from the window's start."""
+    if silent(hypothesis):
+        return
+    start_ms = hypothesis.excerpt.start_ms
+    segments = segments_of(hypothesis, vocabulary)
+    words = _words(hypothesis, segments, alignment, vocabulary)
+    for segment, segment_words in zip(segments, words, strict=True):
+        # White space between two timestamps is nothing to read.
+        if text := vocabulary.decode(segment.tokens).strip():
+            yield {
+                "start_ms": start_ms + segment.start_ms,
+                "end_ms": start_ms + segment.end_ms,
                 "text": text,
                 "avg_logprob": hypothesis.avg_logprob,
                 "no_speech_prob": hypothesis.no_speech_prob,
                 "compression_ratio": hypothesis.compression_ratio,
-                "words": [vars(word) for word in segment_words],
+                "words": [
+                    vars(
+                        replace(
+                            word,
+                            start_ms=start_ms + word.start_ms,
+                            end_ms=start_ms + word.end_ms,
+                        )
+                    )
+                    for word in segment_words
+                ],
             }
-            for segment, segment_words in zip(segments, words, strict=True)
-            # White space between two timestamps is nothing to read.
-            if (text := vocabulary.decode(segment.tokens).strip())
-        ],
-    }
-    if hypothesis.truncated:
-        result["truncated"] = True
-    return result
+
+
+def _within(segment: dict[str, Any], free_ms: int, limit_ms: int) -> dict[str, Any]:
+    """Move what overlaps the segment before; a hole is decoded with a margin around it."""
+    for timed in (segment, *segment["words"]):
+        timed["start_ms"] = min(max(timed["start_ms"], free_ms), limit_ms)
+        timed["end_ms"] = min(max(timed["end_ms"], timed["start_ms"]), limit_ms)
+    return segment
+
+
+def _wordless_ms(window: Window, segments: Sequence[Mapping[str, Any]]) -> int:
+    """Speech that is in no segment, where it is long enough to have been looked at again."""
+    found_ms = 0
+    free_ms = 0
+    edges = [(segment["start_ms"], segment["end_ms"]) for segment in segments]
+    for start_ms, end_ms in [*edges, (window.audio_ms, window.audio_ms)]:
+        missing_ms = window.speech_ms(free_ms, start_ms)
+        found_ms += missing_ms if missing_ms >= HOLE_MS else 0
+        free_ms = end_ms
+    return found_ms
 
 
 def _words(
-    window: Window,
     hypothesis: Hypothesis,
     segments: list[Segment],
     alignment: Alignment | None,
@@ -60,11 +106,13 @@ def _words(
     """
     if alignment is None:
         return [[] for _ in segments]
-    language = "en" if window.options.task == "translate" else hypothesis.language
+    language = (
+        "en" if hypothesis.excerpt.window.options.task == "translate" else hypothesis.language
+    )
     words: list[list[TimedWord]] = []
     first = 0
     free_ms = 0  # everything before it belongs to earlier segments
-    limits_ms = [*(segment.start_ms for segment in segments[1:]), window.audio_ms]
+    limits_ms = [*(segment.start_ms for segment in segments[1:]), hypothesis.excerpt.audio_ms]
     for segment, limit_ms in zip(segments, limits_ms, strict=True):
         last = first + len(segment.tokens)
         timed = time_words(

@@ -36,6 +36,11 @@ class TimedWord:
     probability: float
 
 
+def is_unspaced(language: str) -> bool:
+    """Whether a language is written without spaces between words."""
+    return language in UNSPACED_LANGUAGES
+
+
 def split_words(tokens: Sequence[int], vocabulary: Vocabulary, language: str) -> list[Word]:
     """Split text tokens into words.
 
@@ -43,12 +48,12 @@ def split_words(tokens: Sequence[int], vocabulary: Vocabulary, language: str) ->
     """
     words: list[Word] = []
     opening = ""
-    for piece in _pieces(tokens, vocabulary, spaced=language not in UNSPACED_LANGUAGES):
+    for piece in _pieces(tokens, vocabulary, spaced=not is_unspaced(language)):
         bare = piece.text.strip()
         if not _is_punctuation(bare):
             words.append(Word(opening + bare, piece.first_token, piece.last_token))
             opening = ""
-        elif words and not _is_opening(bare):
+        elif words and not opening and not _is_opening(bare):
             words[-1].text += piece.text.rstrip()
         else:
             opening += bare

@@ -1,0 +1,199 @@
+"""Signs that a hypothesis is not what was said: pure functions."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from fanscribe_whisper.batches import Excerpt
+from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.segments import Segment, split_segments
+from fanscribe_whisper.vocabulary import Vocabulary
+from fanscribe_whisper.words import is_unspaced, split_words
+
+# OpenAI's thresholds: above, text repeats itself; beyond both others, there was no speech.
+MAX_COMPRESSION_RATIO: Final = 2.4
+NO_SPEECH_PROB: Final = 0.6
+NO_SPEECH_LOGPROB: Final = -1.0
+# Where no speech was heard for certain, the model's own word is enough.
+DOUBTFUL_NO_SPEECH_PROB: Final = 0.5
+# Below, several beams often find better words.
+SURE_LOGPROB: Final = -0.45
+# Below, the words are hardly those that were spoken.
+FAILED_LOGPROB: Final = -1.0
+
+# Nobody speaks faster: words a second, characters a second where words are not set apart. Only for
+# segments of some length: the times of short ones are rough.
+MAX_WORDS_PER_S: Final = 6.0
+MAX_CHARACTERS_PER_S: Final = 16.0
+RATED_WORDS: Final = 6
+# Slower than this, whoever says something twice may mean it.
+EASY_WORDS_PER_S: Final = 4.0
+RATED_CHARACTERS: Final = 16
+# A run of so many that was heard before is a repeat, once a text is suspected.
+REPEATED_WORDS: Final = 4
+REPEATED_CHARACTERS: Final = 10
+REPEATED_TOKENS: Final = 8
+# Fewer words in each second of speech are not all of what was said.
+MIN_WORDS_PER_S: Final = 0.8
+# Speech without text that is worth another look.
+HOLE_MS: Final = 1_200
+# Around a hole: its onset, and what the timestamps cost in precision.
+HOLE_MARGIN_MS: Final = 200
+
+
+def silent(hypothesis: Hypothesis) -> bool:
+    """Whether there was no speech to be transcribed."""
+    speech = hypothesis.excerpt.window.options.speech
+    if speech is not None and not hypothesis.excerpt.speech_ms:
+        return hypothesis.no_speech_prob > DOUBTFUL_NO_SPEECH_PROB
+    return hypothesis.no_speech_prob > NO_SPEECH_PROB and hypothesis.avg_logprob < NO_SPEECH_LOGPROB
+
+
+def segments_of(hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Segment]:
+    """Segments of an excerpt's text; milliseconds from the excerpt's start."""
+    return split_segments(
+        hypothesis.tokens,
+        vocabulary.end_of_text,
+        vocabulary.timestamp_begin,
+        hypothesis.excerpt.audio_ms,
+    )
+
+
+def looping(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
+    """Whether the decoder was caught in a loop: too much text, or always the same."""
+    return (
+        hypothesis.truncated
+        or hypothesis.compression_ratio > MAX_COMPRESSION_RATIO
+        or any(
+            _hurried(segment, vocabulary, hypothesis.language)
+            for segment in segments_of(hypothesis, vocabulary)
+        )
+        or _doubled(hypothesis)
+    )
+
+
+def without_loop(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis | None:
+    """Cut the text of a loop off where it begins to repeat itself; None if it never does.
+
+    Short of the end, loops mostly are what was said.
+    """
+    kept = _kept_text_tokens(hypothesis, vocabulary)
+    if kept is None:
+        return None
+    places = [
+        place for place, token in enumerate(hypothesis.tokens) if token < vocabulary.end_of_text
+    ]
+    tokens = hypothesis.tokens[: places[kept]]
+    return replace(
+        hypothesis, tokens=tokens, text=vocabulary.decode(tokens).strip(), truncated=False
+    )
+
+
+def _kept_text_tokens(hypothesis: Hypothesis, vocabulary: Vocabulary) -> int | None:
+    """Return how many text tokens come before the loop; None if there is none."""
+    text_tokens = vocabulary.text_tokens(hypothesis.tokens)
+    words = split_words(text_tokens, vocabulary, hypothesis.language)
+    run = REPEATED_CHARACTERS if is_unspaced(hypothesis.language) else REPEATED_WORDS
+    repeat = first_repeat([_bare(word.text) for word in words], run)
+    if repeat is not None:
+        return words[repeat].first_token
+    # Loops of punctuation are no words.
+    return first_repeat(text_tokens, REPEATED_TOKENS)
+
+
+def first_repeat(words: Sequence[Hashable], run: int) -> int | None:
+    """Return where `run` words come that came before, or three times the same few in a row."""
+    seen: set[tuple[Hashable, ...]] = set()
+    for first in range(len(words) - run + 1):
+        heard = tuple(words[first : first + run])
+        if heard in seen:
+            return first
+        seen.add(heard)
+    for period in range(1, run):
+        for first in range(len(words) - 3 * period + 1):
+            once, twice, thrice = (
+                words[first + k * period : first + (k + 1) * period] for k in range(3)
+            )
+            if once == twice == thrice:
+                return first + period
+    return None
+
+
+def sparse(hypothesis: Hypothesis) -> bool:
+    """Whether there are too few words for the speech; False where words are not set apart."""
+    if is_unspaced(hypothesis.language) or hypothesis.excerpt.speech_ms < HOLE_MS:
+        return False
+    words = len(hypothesis.text.split())
+    return words * 1000 < hypothesis.excerpt.speech_ms * MIN_WORDS_PER_S
+
+
+def echoing(hypothesis: Hypothesis, prompt: str) -> bool:
+    """Whether the text is nothing but a piece of the prompt."""
+    text = [_bare(word) for word in hypothesis.text.split()]
+    known = [_bare(word) for word in prompt.split()]
+    return bool(text) and any(
+        known[first : first + len(text)] == text for first in range(len(known) - len(text) + 1)
+    )
+
+
+def failed(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
+    """Whether the text cannot be trusted at all."""
+    return not silent(hypothesis) and (
+        hypothesis.avg_logprob < FAILED_LOGPROB
+        or looping(hypothesis, vocabulary)
+        or sparse(hypothesis)
+    )
+
+
+def holes(excerpt: Excerpt, segments: Sequence[Segment]) -> list[tuple[int, int]]:
+    """Stretches of an excerpt with speech but no text, [start_ms, end_ms) of its window.
+
+    `segments` are those of the excerpt, in time order.
+    """
+    found: list[tuple[int, int]] = []
+    free_ms = excerpt.start_ms
+    texts = [(excerpt.start_ms + s.start_ms, excerpt.start_ms + s.end_ms) for s in segments]
+    for start_ms, end_ms in [*texts, (excerpt.end_ms, excerpt.end_ms)]:
+        if excerpt.window.speech_ms(free_ms, start_ms) >= HOLE_MS:
+            found.append(_around_speech(excerpt, free_ms, start_ms))
+        free_ms = max(free_ms, end_ms)
+    return found
+
+
+def _around_speech(excerpt: Excerpt, start_ms: int, end_ms: int) -> tuple[int, int]:
+    within = [
+        (max(start, start_ms), min(end, end_ms))
+        for start, end in excerpt.window.options.speech or ()
+        if start < end_ms and end > start_ms
+    ]
+    return (
+        max(excerpt.start_ms, within[0][0] - HOLE_MARGIN_MS),
+        min(excerpt.end_ms, within[-1][1] + HOLE_MARGIN_MS),
+    )
+
+
+def _hurried(segment: Segment, vocabulary: Vocabulary, language: str) -> bool:
+    text = vocabulary.decode(segment.tokens)
+    if is_unspaced(language):
+        count, least, most_per_s = len(text), RATED_CHARACTERS, MAX_CHARACTERS_PER_S
+    else:
+        count, least, most_per_s = len(text.split()), RATED_WORDS, MAX_WORDS_PER_S
+    return count >= least and count * 1000 > most_per_s * (segment.end_ms - segment.start_ms)
+
+
+def _doubled(hypothesis: Hypothesis) -> bool:
+    """Whether it says the same twice in a row, and more than is easily said in the time."""
+    words = [_bare(word) for word in hypothesis.text.split()]
+    time_ms = hypothesis.excerpt.speech_ms or hypothesis.excerpt.audio_ms
+    if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
+        return False
+    return any(
+        words[first : first + period] == words[first + period : first + 2 * period]
+        for period in range(REPEATED_WORDS, len(words) // 2 + 1)
+        for first in range(len(words) - 2 * period + 1)
+        if len(set(words[first : first + period])) >= REPEATED_WORDS - 1
+    )
+
+
+def _bare(word: str) -> str:
+    return "".join(character for character in word.lower() if character.isalnum())

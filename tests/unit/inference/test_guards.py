@@ -1,0 +1,174 @@
+"""Signs of a wrong text: loops, holes, silence, echoes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fanscribe_whisper import guards
+from fanscribe_whisper.batches import Excerpt, Window, whole
+from fanscribe_whisper.hypothesis import Encoded, Hypothesis
+from fanscribe_whisper.options import Options, Stretches
+from fanscribe_whisper.segments import Segment
+from fanscribe_whisper.vocabulary import TIMESTAMP_STEP_MS, Vocabulary
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanscribe.inference.weights import resolve_weights
+
+WORDS = st.lists(st.sampled_from("abcdef"), max_size=40)
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
+    weights: Path = resolve_weights("tiny.en", tmp_path_factory.mktemp("cache"))
+    return Vocabulary(weights, multilingual=False)
+
+
+def excerpt(audio_ms: int = 10_000, speech: Stretches | None = None) -> Excerpt:
+    return whole(Window(np.zeros(audio_ms * 16, np.int16), Options(speech=speech), []))
+
+
+def hypothesis(
+    vocabulary: Vocabulary,
+    *segments: tuple[int, str, int],
+    logprob: float = -0.3,
+    no_speech_prob: float = 0.1,
+    of: Excerpt | None = None,
+) -> Hypothesis:
+    """Make what the decoder would have said for segments of (start_ms, text, end_ms)."""
+    begin = vocabulary.timestamp_begin
+    tokens = [
+        token
+        for start_ms, text, end_ms in segments
+        for token in (
+            begin + start_ms // TIMESTAMP_STEP_MS,
+            *vocabulary.encode(" " + text),
+            begin + end_ms // TIMESTAMP_STEP_MS,
+        )
+    ]
+    return Hypothesis(
+        excerpt=of or excerpt(),
+        tokens=tokens,
+        text=vocabulary.decode(tokens).strip(),
+        avg_logprob=logprob,
+        no_speech_prob=no_speech_prob,
+        truncated=False,
+        language="en",
+        language_probability=1.0,
+        encoded=Encoded(None, 1100),
+        row=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        # Real loops: a sentence again and again, all of it anew, a few words, one.
+        (
+            "All the eels said: the slow, little mud turtle.",
+            "All the eels said: the slow, little mud turtle. The slow, little mud turtle. The",
+        ),
+        (
+            "Let me see, how can I begin? He has known her all her life.",
+            "Let me see, how can I begin? He has known her all her life. "
+            "Let me see, how can I begin? He has known her all her life. Let me see,",
+        ),
+        (
+            "It was not ...",
+            "It was not ... ... ... ... ... ... ... ... ... ... ... ... ... ... ...",
+        ),
+        ("In 1465,", "In 1465, in 1465, in 1465, in 1465,"),
+        ("It was very", "It was very very very very very"),
+    ],
+)
+def test_a_loop_is_cut_off_where_it_repeats(vocabulary: Vocabulary, said: str, heard: str) -> None:
+    cut = guards.without_loop(hypothesis(vocabulary, (0, heard, 4000)), vocabulary)
+    assert cut is not None
+    assert cut.text == said
+    assert [segment.start_ms for segment in guards.segments_of(cut, vocabulary)] == [0]
+
+
+def test_what_does_not_repeat_has_no_loop_to_cut_off(vocabulary: Vocabulary) -> None:
+    plain = hypothesis(vocabulary, (0, "The child almost hurt the small dog.", 3000))
+    assert guards.without_loop(plain, vocabulary) is None
+    assert not guards.looping(plain, vocabulary)
+
+
+def test_more_words_than_anybody_can_say_are_a_loop(vocabulary: Vocabulary) -> None:
+    text = "The boy ran home and then he ate all of his bread."
+    assert not guards.looping(hypothesis(vocabulary, (0, text, 4000)), vocabulary)
+    assert guards.looping(hypothesis(vocabulary, (0, text, 1000)), vocabulary)
+
+
+def test_the_same_twice_is_a_loop_only_in_a_hurry(vocabulary: Vocabulary) -> None:
+    twice = "The durability of things, the durability of things,"
+    for speech_ms, loop in ((1800, True), (4000, False)):
+        heard = hypothesis(vocabulary, (0, twice, 2400), of=excerpt(speech=((0, speech_ms),)))
+        assert guards.looping(heard, vocabulary) == loop
+
+
+@given(WORDS, st.integers(2, 5))
+def test_a_repeat_is_one(words: list[str], run: int) -> None:
+    at = guards.first_repeat(words, run)
+    if at is None:
+        runs = [tuple(words[i : i + run]) for i in range(len(words) - run + 1)]
+        assert len(set(runs)) == len(runs)
+    else:
+        again = words[at : at + run]
+        before = [words[i : i + run] for i in range(at)]
+        in_a_row = any(words[at - n : at] == words[at : at + n] for n in range(1, run))
+        assert again in before or in_a_row
+
+
+def test_only_speech_without_text_is_a_hole() -> None:
+    heard = excerpt(20_000, speech=((500, 3000), (5000, 9000), (9500, 10_000), (18_000, 18_900)))
+    segments = [Segment(400, 3000, [1]), Segment(14_000, 16_000, [2])]
+    # 4.5 s of speech in the middle, and at the end too little of it.
+    assert guards.holes(heard, segments) == [(4800, 10_200)]
+    assert guards.holes(heard, [Segment(0, 20_000, [1])]) == []
+    assert guards.holes(excerpt(20_000), []) == []
+
+
+def test_holes_are_told_on_the_windows_clock() -> None:
+    window = excerpt(20_000, speech=((5000, 9000),)).window
+    assert guards.holes(Excerpt(window, 4000, 12_000, [], None), [Segment(5000, 8000, [1])]) == [
+        (4800, 9200)
+    ]
+
+
+def test_silence_is_what_the_model_and_the_ear_agree_on(vocabulary: Vocabulary) -> None:
+    def silent(speech: Stretches | None, logprob: float, no_speech_prob: float) -> bool:
+        heard = hypothesis(
+            vocabulary,
+            (0, "Thank you.", 1000),
+            logprob=logprob,
+            no_speech_prob=no_speech_prob,
+            of=excerpt(speech=speech),
+        )
+        return guards.silent(heard)
+
+    speech = ((0, 2000),)
+    assert silent(speech, logprob=-1.5, no_speech_prob=0.9)
+    assert not silent(speech, logprob=-0.5, no_speech_prob=0.9)
+    assert not silent(None, logprob=-0.5, no_speech_prob=0.9)
+    # Nobody was heard for certain: the model's doubts are enough.
+    assert silent((), logprob=-0.5, no_speech_prob=0.6)
+    assert not silent((), logprob=-0.5, no_speech_prob=0.3)
+
+
+def test_few_words_in_much_speech_are_not_all_of_it(vocabulary: Vocabulary) -> None:
+    def sparse(text: str, speech: Stretches | None) -> bool:
+        return guards.sparse(hypothesis(vocabulary, (0, text, 9000), of=excerpt(speech=speech)))
+
+    assert sparse("Thank you.", ((0, 8000),))
+    assert not sparse("Thank you.", ((0, 1000),))
+    assert not sparse("Thank you.", None)
+    assert not sparse("One two three four five six seven.", ((0, 8000),))
+
+
+def test_a_piece_of_the_prompt_is_an_echo(vocabulary: Vocabulary) -> None:
+    prompt = "A talk about Triton, Whisper and fanscribe."
+    echo = hypothesis(vocabulary, (0, "about Triton Whisper", 2000))
+    assert guards.echoing(echo, prompt)
+    assert not guards.echoing(hypothesis(vocabulary, (0, "Triton is about", 2000)), prompt)
+    assert not guards.echoing(hypothesis(vocabulary), prompt)

@@ -9,10 +9,10 @@ from typing import Self
 from aiohttp.abc import AbstractResolver
 
 from fanscribe.media.anchor import Anchor
-from fanscribe.media.commands import extract_arguments, run_up_s
 from fanscribe.media.extent import Extent, scanned
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.ffmpeg import require_programs, running
+from fanscribe.media.ffmpeg_commands import extract_arguments, run_up_s
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from fanscribe.media.commands import probe_arguments, scan_arguments
 from fanscribe.media.ffmpeg import DURATION_ESTIMATED, running
+from fanscribe.media.ffmpeg_commands import probe_arguments, scan_arguments
 from fanscribe.media.framegrid import DecodedFrame, frame_grid
 from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes

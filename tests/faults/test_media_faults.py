@@ -261,11 +261,13 @@ async def test_cancelling_a_probe_stops_it(
 
 READER = """
 import asyncio, sys
+from ipaddress import ip_network
 from fanscribe.media.access import MediaAccess
+from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import Span
 
 async def main(url):
-    async with MediaAccess(LOOPBACK) as access:
+    async with MediaAccess(SourcePolicy((ip_network("127.0.0.0/8"),))) as access:
         recording = await access.probe(url)
         async with access.extract(recording, Span(0, recording.duration_samples)) as extraction:
             async for block in extraction:

@@ -36,7 +36,8 @@ from fanscribe.splitter.settings import SplitterSettings
 from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
 from fanscribe.splitter.worker import Assignment, Balance, Worker
 from tests.support.audio import joined_speech
-from tests.support.spans import LOOPBACK, Plan, extract_all, plan
+from tests.support.policies import LOOPBACK
+from tests.support.spans import Plan, extract_all, plan
 
 # Of end-to-end throughput.
 BOUND: Final = 0.05

@@ -20,7 +20,8 @@ from fanscribe.runtime.errors import FanscribeError, domain_error
 from tests.support.audio import decode_parts
 from tests.support.comparison import Comparison, compare
 from tests.support.formats import Format, truth
-from tests.support.spans import LOOPBACK, Plan, extract_all, extract_chunk, plan
+from tests.support.policies import LOOPBACK
+from tests.support.spans import Plan, extract_all, extract_chunk, plan
 
 MACRO_S: Final = 300
 REACH_S: Final = 8
@@ -85,7 +86,10 @@ class LongRow:
 
 
 async def read_in_spans(wanted: Format, path: Path, size_bytes: int, host: MediaHost) -> SpansRow:
-    """Read a recording as a job does, in one process; then one span in a process of its own."""
+    """Read a recording as a job does: somebody plans, and somebody else extracts, from nothing.
+
+    Then one span as if by a process of its own.
+    """
     row = SpansRow(
         name=wanted.name,
         size_bytes=size_bytes,
@@ -100,8 +104,8 @@ async def read_in_spans(wanted: Format, path: Path, size_bytes: int, host: Media
                 recording = await access.probe(host.url(wanted.name))
             async with _measured(row.planning, host, wanted.name):
                 planned = await plan(access, recording, _MACRO, REACH_S * SAMPLE_RATE)
-            async with _measured(row.spans, host, wanted.name):
-                pieces = await extract_all(access, planned)
+        async with MediaAccess(LOOPBACK) as splitter, _measured(row.spans, host, wanted.name):
+            pieces = await extract_all(splitter, planned)
         middle = planned.chunks[len(planned.chunks) // 2]
         async with MediaAccess(LOOPBACK) as other, _measured(row.alone, host, wanted.name):
             await extract_chunk(other, recording, middle)

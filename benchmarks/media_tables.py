@@ -23,8 +23,8 @@ def spans_table(rows: list[SpansRow], minutes: float) -> str:
     told = (
         f"{minutes:g} minutes in spans of {MACRO_S} s, cut in pauses up to {REACH_S} s from the"
         " grid.\nBytes sent by the host over the file's size, of planning, spans, and all together"
-        " with the probe, in one process; alone: of one span in a process that knows nothing yet,"
-        " over the span's share, so with the index once more."
+        " with the probe; who extracts shares nothing with who plans. Alone: of one span in a"
+        " process that knows nothing yet, over the span's share, so with the index once more."
         " Samples lost and offsets against a full decode; shares of samples that are the same, and"
         " the same but for the last bits. CPU time of extracting, ffmpeg's included."
     )

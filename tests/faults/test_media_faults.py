@@ -19,13 +19,12 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.limits import KIB, MIB, MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import decode, encode, joined_speech
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 LIMITS = MediaLimits(
     attempts=4,
     backoff_s=0.01,
@@ -191,8 +190,20 @@ async def test_a_drip_ends_at_the_deadline(server: RangeServer, flac: Path) -> N
     assert refused.value.reason is Reason.MEDIA_HOST_UNAVAILABLE
 
 
+async def test_a_drip_ends_as_soon_as_it_is_one(server: RangeServer, flac: Path) -> None:
+    limits = MediaLimits(pace_window_s=0.5)
+    async with MediaAccess(LOOPBACK, limits) as access:
+        recording = await access.probe(server.add("a", flac, etag='"slow"'))
+        server.document("a").faults = [Fault(bytes_per_s=2_000, first_byte_from=100 * KIB)]
+        async with access.extract(recording, SPAN) as extraction:
+            with pytest.raises(FanscribeError) as refused:
+                await consume(extraction)
+        assert refused.value.reason is Reason.MEDIA_HOST_UNAVAILABLE
+        assert "4.0 KiB/s are needed" in refused.value.message
+
+
 async def test_a_slow_consumer_is_not_a_slow_host(server: RangeServer, flac: Path) -> None:
-    limits = MediaLimits(extract_deadline_s=1.0)
+    limits = MediaLimits(extract_deadline_s=1.0, least_bytes_per_s=64 * KIB, pace_window_s=0.5)
     async with MediaAccess(LOOPBACK, limits) as access:
         recording = await access.probe(server.url(flac.name))
         async with access.extract(recording, SPAN) as extraction:
@@ -250,12 +261,13 @@ async def test_cancelling_a_probe_stops_it(
 
 READER = """
 import asyncio, sys
+from ipaddress import ip_network
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import Span
 
 async def main(url):
-    async with MediaAccess(SourcePolicy(parse_networks("127.0.0.0/8"))) as access:
+    async with MediaAccess(SourcePolicy((ip_network("127.0.0.0/8"),))) as access:
         recording = await access.probe(url)
         async with access.extract(recording, Span(0, recording.duration_samples)) as extraction:
             async for block in extraction:

@@ -17,9 +17,9 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import joined_speech
 from tests.support.formats import BY_NAME, make
 from tests.support.mutations import mutated
+from tests.support.policies import LOOPBACK
 from tests.support.polling import eventually
 from tests.support.range_server import RangeServer
-from tests.support.spans import LOOPBACK
 
 _NAMES: Final = (
     "pcm_16k.wav",

@@ -26,8 +26,8 @@ from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.splitters import SplitterPool
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript, Word
 from tests.support.audio import joined_speech
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
-from tests.support.spans import LOOPBACK
 from tests.support.splitter import splitter
 
 

@@ -10,13 +10,12 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.ffmpeg import running
 from fanscribe.media.limits import MIB, MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.timeline import Span
 from fanscribe.runtime.errors import FanscribeError, Reason
-from tests.support.audio import english_clips, silence
+from tests.support.audio import encode, english_clips, silence
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 CLIP = english_clips()[0].path
 
 
@@ -52,6 +51,34 @@ async def test_more_computing_than_is_allowed_is_told_as_that() -> None:
         with pytest.raises(FanscribeError) as refused:
             await process.check_bounds()
     assert refused.value.reason is Reason.MEDIA_UNREADABLE
+
+
+async def test_more_memory_than_is_allowed_is_told_as_that() -> None:
+    little = MediaLimits(ffmpeg_memory_bytes=512 * MIB)
+    # Backwards: all of it has to be there before the first sample comes out.
+    much = ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=7.1:d=1000", "-af", "areverse"]
+    command = ["ffmpeg", "-v", "error", *much, "-f", "null", "-"]
+    async with running(command, little) as process, asyncio.timeout(60):
+        assert await process.stdout.read() == b""
+        with pytest.raises(FanscribeError) as refused:
+            await process.check_bounds()
+    assert refused.value.reason is Reason.MEDIA_UNREADABLE
+    assert "memory" in refused.value.message
+
+
+async def test_a_description_without_end_is_told_as_that(
+    server: RangeServer, tmp_path: Path
+) -> None:
+    tags = tmp_path / "tags.txt"
+    tags.write_text(";FFMETADATA1\n[STREAM]\nlanguage=" + "x" * 5 * MIB)
+    clip = tmp_path / "clip.mkv"
+    options = ("-i", str(tags), "-map_metadata:s:a", "1:s:0", "-c:a", "pcm_s16le")
+    encode(CLIP, clip, *options)
+    async with MediaAccess(LOOPBACK) as access:
+        with pytest.raises(FanscribeError) as refused:
+            await access.probe(server.add("clip.mkv", clip))
+    assert refused.value.reason is Reason.MEDIA_UNREADABLE
+    assert "tags" in refused.value.message
 
 
 async def test_no_host_but_the_loopback_gateway_is_asked() -> None:

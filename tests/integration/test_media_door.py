@@ -17,14 +17,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.limits import MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
-from tests.support.audio import english_clips
+from tests.support.audio import encode, english_clips
+from tests.support.policies import LOOPBACK, networks
 from tests.support.range_server import Fault, RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 LIMITS = MediaLimits(
     attempts=3, backoff_s=0.01, backoff_max_s=0.02, stall_timeout_s=0.5, cache_bytes=0
 )
@@ -168,7 +168,7 @@ class Names(AbstractResolver):
         pass
 
 
-ONE_ADDRESS = SourcePolicy(parse_networks("127.0.0.1/32"))
+ONE_ADDRESS = SourcePolicy(networks("127.0.0.1/32"))
 
 
 async def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
@@ -245,9 +245,10 @@ async def test_a_redirect_to_a_scheme_that_is_not_allowed_is_refused(
         assert not plain.connections
 
 
-async def test_connections_are_kept(access: MediaAccess) -> None:
+async def test_connections_are_kept(access: MediaAccess, tmp_path: Path) -> None:
+    clip = encode(CLIP, tmp_path / "clip.wav")  # of which no two places are looked at at once
     async with RangeServer() as server:
-        recording = await access.probe(server.add("clip", CLIP))
+        recording = await access.probe(server.add("clip", clip))
         assert await a_second(access, recording) == SAMPLE_RATE
         assert server.document("clip").requests > 2
         assert len(server.connections) <= 2  # one more where ffmpeg has enough before an end

@@ -11,13 +11,13 @@ import pytest
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.limits import MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
+from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
-from tests.support.audio import encode, english_clips, silence
+from tests.support.audio import decode, encode, english_clips, joined_speech, repeated, silence
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 LIMITS = MediaLimits(attempts=3, backoff_s=0.01, backoff_max_s=0.02, stall_timeout_s=0.5)
 CLIP = english_clips()[0].path
 
@@ -74,6 +74,47 @@ async def test_answers_that_are_refused(
 ) -> None:
     url = server.add("clip", CLIP, faults=[fault])
     assert (await refusal(access, url)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.ts", ("-c:a", "aac")),
+        ("a.ogg", ("-c:a", "libopus")),
+        ("a.flac", ()),
+        ("a.webm", ("-c:a", "libopus")),
+        ("live.mkv", ("-c:a", "aac", "-live", "1")),
+        ("a.mp4", ("-movflags", "empty_moov", "-frag_duration", "5000000")),
+    ],
+)
+async def test_recordings_that_were_only_put_one_behind_the_other(
+    server: RangeServer, access: MediaAccess, tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    speech = joined_speech(tmp_path / "speech.wav", 40).path
+    one = encode(speech, tmp_path / f"one_{name}", *options)
+    together = one.read_bytes() * 2
+    if name == "a.flac":  # as copying the streams leaves it: one head, and frames
+        together = repeated(one, tmp_path / name, 80).read_bytes()
+    assert (await access.probe(server.add("one", one))).duration_is_exact
+    found = await refusal(access, server.add(name, together))
+    assert found.reason is Reason.MEDIA_UNREADABLE
+    assert "several recordings" in found.message
+
+
+@pytest.mark.parametrize("options", [("-b:a", "64k"), ("-q:a", "5")])
+async def test_mp3_files_put_one_behind_the_other_are_one_recording(
+    server: RangeServer, access: MediaAccess, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    speech = joined_speech(tmp_path / "speech.wav", 20).path
+    one = encode(speech, tmp_path / "one.mp3", *options).read_bytes()
+    recording = await access.probe(server.add("two.mp3", one * 2))
+    async with access.extent(recording) as extent:
+        end = await extent.end()
+    whole = decode(tmp_path / "one.mp3")
+    assert abs(end - 2 * len(whole)) < 0.2 * SAMPLE_RATE
+    span = Span(len(whole) + 5 * SAMPLE_RATE, end)
+    async with access.extract(recording, span, to_end=True) as extraction:
+        assert abs(await consume(extraction) - span.samples) < 0.2 * SAMPLE_RATE
 
 
 async def test_a_host_that_is_not_there(access: MediaAccess) -> None:

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.limits import KIB, MediaLimits
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.probe import Recording
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from tests.support.audio import FORMATS, Speech, decode, encode, joined_speech, repeated
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
-
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 
 
 @pytest.fixture(scope="module")

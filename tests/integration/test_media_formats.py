@@ -13,8 +13,9 @@ from fanscribe.media.timeline import SAMPLE_RATE
 from tests.support.audio import Speech, decode, joined_speech
 from tests.support.comparison import compare
 from tests.support.formats import BY_NAME, FORMATS, Format, make, truth
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
-from tests.support.spans import LOOPBACK, extract_all, plan
+from tests.support.spans import extract_all, plan
 
 _DURATION_S: Final = 60
 _MACRO_SAMPLES: Final = 17 * SAMPLE_RATE

@@ -15,8 +15,9 @@ from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.orchestrator.planner import MacroChunk, Planner, macro_chunks
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import Speech, decode, encode, joined_speech, repeated
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
-from tests.support.spans import LOOPBACK, extract_all, extract_chunk, into, plan
+from tests.support.spans import extract_all, extract_chunk, into, plan
 
 _MACRO_SAMPLES: Final = 40 * SAMPLE_RATE
 _REACH_SAMPLES: Final = SAMPLE_RATE

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.streams import StreamChoice
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.audio import decode, encode, english_clips
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
 
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 CLIPS = [clip.path for clip in english_clips()[:3]]
 
 

@@ -20,9 +20,9 @@ from fanscribe.v1 import splitter_pb2 as pb
 from fanscribe.v1 import splitter_pb2_grpc
 from fanscribe.v1.transcriber_pb2 import TranscribeOptions
 from tests.support.audio import joined_speech
+from tests.support.policies import LOOPBACK
 from tests.support.polling import eventually
 from tests.support.range_server import RangeServer
-from tests.support.spans import LOOPBACK
 from tests.support.splitter import splitter
 
 IN_FLIGHT = 3

@@ -28,7 +28,7 @@ class Exactness(StrEnum):
     EXACT = "exact"  # the very same
     # Decoders that calculate in floating point round otherwise where they start elsewhere.
     LAST_BITS = "last bits"
-    # The decoder adds noise of its own, or the container's clock is coarser than a sample.
+    # The decoder adds noise of its own, another one each time.
     IN_TIME = "in time"
 
     def holds(self, exact_share: float, close_share: float) -> bool:
@@ -127,27 +127,23 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("cues.webm", OPUS, 48_000, 1, exactness=Exactness.LAST_BITS),
     Format(
         *("live.webm", OPUS, 48_000, 1, ("-live", "1")),
-        exactness=Exactness.IN_TIME,
+        exactness=Exactness.LAST_BITS,
         byte_bound=LIVE_BYTES,
     ),
-    Format("cues.mkv", AAC, 44_100, 1, exactness=Exactness.IN_TIME),
-    Format(
-        *("live.mkv", AAC, 44_100, 1, ("-live", "1")),
-        exactness=Exactness.IN_TIME,
-        byte_bound=LIVE_BYTES,
-    ),
-    Format("without_cues.mkv", AAC, 48_000, 2, piped=True, exactness=Exactness.IN_TIME),
+    Format("cues.mkv", AAC, 44_100, 1),
+    Format("live.mkv", AAC, 44_100, 1, ("-live", "1"), byte_bound=LIVE_BYTES),
+    Format("without_cues.mkv", AAC, 48_000, 2, piped=True),
     Format("video.mp4", AAC, 48_000, 2, video=True),
-    Format("video.mkv", AAC, 48_000, 2, video=True, exactness=Exactness.IN_TIME),
+    Format("video.mkv", AAC, 48_000, 2, video=True),
     Format("surround_video.mkv", AC3, 48_000, 6, video=True, exactness=Exactness.IN_TIME),
     Format("aac.ts", AAC, 48_000, 2),
     Format("video.ts", MP2, 48_000, 2, video=True, exactness=Exactness.LAST_BITS),
-    Format("mp3.avi", MP3, 44_100, 1, video=True, exactness=Exactness.IN_TIME, offset_ms=15.0),
-    Format("wma2.wma", WMA, 44_100, 1, exactness=Exactness.IN_TIME, offset_ms=15.0),
+    Format("mp3.avi", MP3, 44_100, 1, video=True),
+    Format("wma2.wma", WMA, 44_100, 1),
     Format("late.mp4", AAC, 48_000, 2, video=True, late_s=4.2),
-    Format("late.mkv", AAC, 48_000, 2, video=True, late_s=4.2, exactness=Exactness.IN_TIME),
+    Format("late.mkv", AAC, 48_000, 2, video=True, late_s=4.2),
     Format("from_100_s.mp4", AAC, 44_100, 1, start_s=100.0),
-    Format("from_100_s.mkv", AAC, 44_100, 1, start_s=100.0, exactness=Exactness.IN_TIME),
+    Format("from_100_s.mkv", AAC, 44_100, 1, start_s=100.0),
     Format("from_100_s.ts", AAC, 48_000, 2, start_s=100.0),
 )
 BY_NAME: Final = {one.name: one for one in FORMATS}

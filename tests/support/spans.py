@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.recording import Recording
 from fanscribe.orchestrator.planner import MacroChunk, Planner
 from fanscribe.runtime.streams import Emit
-
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,7 @@ class Media(_message.Message):
     START_TIME_US_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
     DURATION_SAMPLES_FIELD_NUMBER: _builtins.int
+    GRID_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Absolute URL, as the caller gave it."""
     size_bytes: _builtins.int
@@ -213,6 +214,10 @@ class Media(_message.Message):
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Request headers for the media host, as the caller gave them. Never logged."""
 
+    @_builtins.property
+    def grid(self) -> Global___FrameGrid:
+        """Where frames of audio begin, if time stamps are too coarse to tell."""
+
     def __init__(
         self,
         *,
@@ -225,14 +230,47 @@ class Media(_message.Message):
         start_time_us: _builtins.int = ...,
         headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         duration_samples: _builtins.int = ...,
+        grid: Global___FrameGrid | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_grid", b"_grid", "grid", b"grid"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grid", b"_grid", "container", b"container", "duration_samples", b"duration_samples", "etag", b"etag", "grid", b"grid", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__grid: _TypeAlias = _typing.Literal["grid"]  # noqa: Y015
+    _WhichOneofArgType__grid: _TypeAlias = _typing.Literal["_grid", b"_grid"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__grid) -> _WhichOneofReturnType__grid | None: ...
+
+Global___Media: _TypeAlias = Media  # noqa: Y015
+
+@_typing.final
+class FrameGrid(_message.Message):
+    """Frames of one length: they begin at first_sample of the timeline, frame_samples on, and so on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RATE_HZ_FIELD_NUMBER: _builtins.int
+    FRAME_SAMPLES_FIELD_NUMBER: _builtins.int
+    FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
+    rate_hz: _builtins.int
+    """Samples in a second, as they are counted here: the audio's own rate."""
+    frame_samples: _builtins.int
+    """Length of a frame in samples."""
+    first_sample: _builtins.int
+    """Sample of the timeline at which a frame begins."""
+    def __init__(
+        self,
+        *,
+        rate_hz: _builtins.int = ...,
+        frame_samples: _builtins.int = ...,
+        first_sample: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "duration_samples", b"duration_samples", "etag", b"etag", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_sample", b"first_sample", "frame_samples", b"frame_samples", "rate_hz", b"rate_hz"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Media: _TypeAlias = Media  # noqa: Y015
+Global___FrameGrid: _TypeAlias = FrameGrid  # noqa: Y015
 
 @_typing.final
 class Anchor(_message.Message):

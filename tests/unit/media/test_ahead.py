@@ -11,14 +11,13 @@ from yarl import URL
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
-from fanscribe.media.policy import SourcePolicy, parse_networks
-from fanscribe.media.reader import Reader, pin
+from fanscribe.media.reader import Aim, Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.policies import LOOPBACK
 from tests.support.polling import eventually
 from tests.support.range_server import Fault, RangeServer
 
 CONTENT = random.Random(3).randbytes(2_000 * KIB)
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 EAGER = MediaLimits(
     cache_bytes=0,
     block_min_bytes=64 * KIB,
@@ -82,10 +81,10 @@ async def test_what_is_sure_to_be_needed_is_asked_for_at_once() -> None:
         source = await pin(client, url, limits)
         document = server.document("a")
         requests = []
-        for reads_on in (False, True):
+        for read_on_after_bytes in (1 << 40, 128 * KIB):
             reader = Reader(client, source, url, limits, PageCache(limits))
-            reader.aim_byte, reader.reads_on = len(CONTENT), reads_on
+            reader.aim = Aim(len(CONTENT), len(CONTENT), read_on_after_bytes)
             document.requests = 0
-            assert await reader.read_all(0, len(CONTENT)) == CONTENT
+            assert await reader.read_all(1, len(CONTENT)) == CONTENT[1:]
             requests.append(document.requests)
         assert requests[1] <= requests[0] / 2

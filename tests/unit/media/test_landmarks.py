@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fanscribe.media.anchor import Anchor, Mark
+from fanscribe.media.joined import refuse_joined
 from fanscribe.media.landmarks import LandmarkIndex
 from fanscribe.media.timeline import samples_of_us
+from fanscribe.runtime.errors import FanscribeError, Reason
 from tests.support.memory_reader import MemoryReader, recording_of
 
 _HEADER_BYTES = 100
@@ -17,6 +20,7 @@ class Marked:
     """A layout in which a mark is "#" and its time, in microseconds, in ten digits."""
 
     has_index = False
+    can_be_joined = True
     header_bytes = _HEADER_BYTES
     preroll_us = 0
 
@@ -76,3 +80,18 @@ async def test_a_few_looks_are_enough_for_a_steady_recording() -> None:
     for target_us in range(0, 9_900_000_000, 300_000_000):
         assert await index.anchor(reader, recording, target_us)
     assert reader.bytes_fetched / 33 < 100_000
+
+
+@given(st.lists(st.integers(100, 10_000), min_size=2, max_size=4))
+async def test_several_recordings_in_one_file_are_refused(lengths: list[int]) -> None:
+    parts = [marked([(1_000, 50_000)] * length)[_HEADER_BYTES:] for length in lengths]
+    joined: Any = MemoryReader(bytes(_HEADER_BYTES) + b"".join(parts))
+    with pytest.raises(FanscribeError) as refused:
+        await refuse_joined(joined, Marked())
+    assert refused.value.reason is Reason.MEDIA_UNREADABLE
+
+
+@given(_STEPS)
+async def test_one_recording_is_not_taken_for_several(steps: list[tuple[int, int]]) -> None:
+    reader: Any = MemoryReader(marked(steps))
+    await refuse_joined(reader, Marked())

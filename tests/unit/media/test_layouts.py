@@ -1,5 +1,6 @@
 """Fragments, clusters, pages and packets: found in real files, and in no others."""
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from fanscribe.media.anchor import pieces_of
 from fanscribe.media.clusters import ClusterLayout, open_clusters
+from fanscribe.media.flacframes import FrameLayout, open_frames
 from fanscribe.media.fragments import FragmentLayout, open_fragments
 from fanscribe.media.landmarks import LandmarkIndex, Layout
 from fanscribe.media.oggpages import PageLayout, open_pages
 from fanscribe.media.timeline import SAMPLE_RATE, us_of
 from fanscribe.media.transport import PacketLayout, open_packets
+from fanscribe.runtime.errors import FanscribeError
 from tests.support.audio import Speech, encode, joined_speech
 from tests.support.memory_reader import MemoryReader, recording_of
 
@@ -33,6 +36,8 @@ _FILES: Final[list[tuple[str, Any, tuple[str, ...], int]]] = [
     ("opus.ogg", open_pages, ("-c:a", "libopus"), 0),
     ("vorbis.ogg", open_pages, ("-c:a", "libvorbis"), 0),
     ("flac.ogg", open_pages, ("-c:a", "flac"), 0),
+    ("a.flac", open_frames, ("-ar", "44100"), 0),
+    ("surround.flac", open_frames, ("-ar", "96000", "-ac", "6", "-frame_size", "5000"), 0),
     ("a.ts", open_packets, ("-muxdelay", "0", "-c:a", "aac"), 0),
     ("b.ts", open_packets, (*_BOTH, "-muxdelay", "0", "-c:a", "mp2"), 1),
 ]
@@ -105,12 +110,14 @@ async def test_cues_are_seen(speech: Speech, tmp_path: Path) -> None:
 
 _LAYOUTS: Final[list[Layout]] = [
     FragmentLayout(32, 1, 48_000, 1024),
-    ClusterLayout(32, 1, 1_000_000, has_index=False),
-    PageLayout(32, 1, 48_000),
+    ClusterLayout(32, 1, 1_000_000, has_index=False, has_end=False),
+    PageLayout(32, 1, 48_000, frozenset({0, 1, 2, 0x10000, 0x1000000})),
+    FrameLayout(32, 4096, 44_100, b"\xff\xf8\x09\x08"),
     PacketLayout(188),
 ]
 _WORDS: Final = [
     *(b"moof", b"mfhd", b"traf", b"tfhd", b"tfdt", b"trun", b"OggS", b"\0\0\0", b"\1\0\0\0"),
+    *(b"\xff\xf8\xc9\x18\0\xc2", b"fLaC", b"\0\0\0\x22"),
     *(b"\x1f\x43\xb6\x75", b"\xe7\x81\5", b"\xa3\x84\x81\0\0\0", b"\x47\x41\0\x10\0\0\1\xc0"),
 ]
 
@@ -119,15 +126,17 @@ _WORDS: Final = [
 def test_any_bytes_are_looked_at_without_harm(parts: list[bytes]) -> None:
     data = b"".join(parts)
     for layout in _LAYOUTS:
-        for mark in layout.marks(data, 1000):
-            assert mark.offset >= 1000
-        layout.end_us(data, 1000)
+        with suppress(FanscribeError):  # pages of another recording
+            for mark in layout.marks(data, 1000):
+                assert mark.offset >= 1000
+            layout.end_us(data, 1000)
 
 
 @given(st.lists(st.one_of(st.sampled_from([*_WORDS, b"ftyp", b"moov"]), st.binary(max_size=99))))
 async def test_any_head_is_opened_or_left_to_ffmpeg(parts: list[bytes]) -> None:
-    for head in (b"", b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1a\x45\xdf\xa3\x80", b"OggS\0\2"):
+    for head in (b"", b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1a\x45\xdf\xa3\x80", b"OggS\0\2", b"fLaC"):
         reader: Any = MemoryReader(head + b"".join(parts))
         recording = recording_of(reader, "", 1)
-        for opener in (open_fragments, open_clusters, open_pages, open_packets):
-            await opener(reader, recording)
+        for opener in (open_fragments, open_clusters, open_pages, open_frames, open_packets):
+            with suppress(FanscribeError):  # several recordings
+                await opener(reader, recording)

@@ -13,13 +13,12 @@ from yarl import URL
 from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PAGE_BYTES, PageCache
-from fanscribe.media.policy import SourcePolicy, parse_networks
 from fanscribe.media.reader import Reader, pin
 from fanscribe.runtime.errors import FanscribeError, Reason
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
 CONTENT = random.Random(1).randbytes(300 * KIB + 7)
-LOOPBACK = SourcePolicy(parse_networks("127.0.0.0/8"))
 PATIENT = MediaLimits(attempts=12, backoff_s=0.0, block_min_bytes=20_000)
 
 FAULTS = st.one_of(

@@ -12,8 +12,8 @@ from fanscribe.media.http import RangeClient
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.reader import Reader, pin
+from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
-from tests.support.spans import LOOPBACK
 
 CONTENT = random.Random(2).randbytes(5 * PAGE_BYTES + 11)
 

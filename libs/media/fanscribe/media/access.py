@@ -11,20 +11,24 @@ from aiohttp.abc import AbstractResolver
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.extent import Extent, scanned
 from fanscribe.media.extraction import Extraction
-from fanscribe.media.ffmpeg import extract_arguments, require_programs, run_up_s, running
+from fanscribe.media.ffmpeg import require_programs, running
+from fanscribe.media.ffmpeg_commands import extract_arguments, run_up_s
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.indexes import Indexes
-from fanscribe.media.limits import MediaLimits
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
 from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.probe import describe, packet_ends_us
-from fanscribe.media.reader import Reader, pin, too_slow
+from fanscribe.media.reader import Aim, Reader, pin, too_slow
 from fanscribe.media.recording import Recording
 from fanscribe.media.source import Source
 from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
-from fanscribe.media.timeline import Span, samples_of_us
+from fanscribe.media.timeline import SAMPLE_RATE, Span, samples_of_us
+
+_VIEW_READ_ON_BYTES = 128 * KIB
+_SEEK_READ_ON_BYTES = 256 * KIB  # ffmpeg may only be looking around
 
 
 class MediaAccess:
@@ -141,8 +145,7 @@ class MediaAccess:
         if anchor is None:
             anchor = await self._anchor(reader, recording, span)
         if not to_end:
-            reader.aim_byte = _aim_byte(recording, span, anchor)
-            reader.reads_on = anchor is not None
+            reader.aim = _aim(recording, span, anchor)
         async with self._gateway.serving(reader, anchor) as reading:
             end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(
@@ -170,9 +173,14 @@ class MediaAccess:
         return Reader(self._client, source, url, self._limits, self._cache)
 
 
-def _aim_byte(recording: Recording, span: Span, anchor: Anchor | None) -> int:
+def _aim(recording: Recording, span: Span, anchor: Anchor | None) -> Aim:
     """Guess where in the recording the audio of `span` ends, by the mean bit rate."""
     begin_byte, begin_sample = (0, 0) if anchor is None else (anchor.start_byte, span.start_sample)
     rest_samples = max(1, recording.duration_samples - begin_sample, span.end_sample - begin_sample)
     rest_bytes = recording.source.size_bytes - begin_byte
-    return begin_byte + rest_bytes * (span.end_sample - begin_sample) // rest_samples
+    run_up_samples = span.start_sample - run_up_s(span.start_sample) * SAMPLE_RATE
+    return Aim(
+        absolute_byte=begin_byte + rest_bytes * (span.end_sample - begin_sample) // rest_samples,
+        length_bytes=rest_bytes * (run_up_samples + span.samples) // rest_samples,
+        read_on_after_bytes=_SEEK_READ_ON_BYTES if anchor is None else _VIEW_READ_ON_BYTES,
+    )

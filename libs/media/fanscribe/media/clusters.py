@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
+from fanscribe.media.landmarks import joined
 from fanscribe.media.limits import MIB
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
 
+_EBML_ID: Final = bytes.fromhex("1A45DFA3")
 _SEGMENT: Final = 0x18538067
 _SEEK_HEAD: Final = 0x114D9B74
 _CUES: Final = 0x1C53BB6B
@@ -77,8 +79,12 @@ class ClusterLayout:
 
     preroll_us = 300_000  # audio may stand before or behind the pictures of its time
 
-    def __init__(self, header_bytes: int, track: int, scale_ns: int, *, has_index: bool) -> None:
+    def __init__(
+        self, header_bytes: int, track: int, scale_ns: int, *, has_index: bool, has_end: bool
+    ) -> None:
+        """`has_end`: the file tells where it ends."""
         self.header_bytes = header_bytes
+        self.can_be_joined = not has_end
         self._track = track
         self._scale_ns = scale_ns
         self.has_index = has_index
@@ -138,9 +144,20 @@ def _clusters(data: bytes) -> Iterator[tuple[int, int, int]]:
         at = data.find(_CLUSTER_ID, at + 4)
 
 
+async def _refuse_another(reader: Reader, position: int, segment: Element) -> None:
+    """Raise MEDIA_UNREADABLE if another file begins where the segment at `position` ends."""
+    if segment.end is not None:
+        end = position + segment.end
+        if await reader.read_all(end, end + len(_EBML_ID)) == _EBML_ID:
+            raise joined()
+
+
 async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout | None:
-    """Read the head of a Matroska file; None if it is not laid out in a way understood here."""
-    scale_ns, tracks, has_cues = _USUAL_SCALE_NS, b"", False
+    """Read the head of a Matroska file; None if it is not laid out in a way understood here.
+
+    Raises MEDIA_UNREADABLE if it is several recordings, one after the other.
+    """
+    scale_ns, tracks, has_cues, has_end = _USUAL_SCALE_NS, b"", False, False
     position = 0
     while position < min(_MOST_HEADER_BYTES, reader.source.size_bytes):
         head = await reader.read_all(position, position + _ELEMENT_HEAD_BYTES)
@@ -151,8 +168,10 @@ async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout |
             track = _track_number(tracks, recording.stream_index)
             if track is None:
                 return None
-            return ClusterLayout(position, track, scale_ns, has_index=has_cues)
+            return ClusterLayout(position, track, scale_ns, has_index=has_cues, has_end=has_end)
         if element.id == _SEGMENT:
+            has_end = element.end is not None
+            await _refuse_another(reader, position, element)
             position += element.start
             continue
         if element.end is None:

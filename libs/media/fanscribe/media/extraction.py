@@ -103,6 +103,7 @@ class Extraction:
         _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
         if missing_ms <= tolerance_ms:
             return 0 if self._to_end else missing
+        await self._process.check_bounds(is_short=True)
         raise FanscribeError(
             Reason.MEDIA_TRUNCATED,
             f"the recording breaks off: {missing_ms} ms of audio are missing before"

@@ -1,7 +1,6 @@
-"""The home of ffmpeg: what it is told and how it is run."""
+"""How ffmpeg is run: bounded, and never longer than somebody waits for it."""
 
 import asyncio
-import logging
 import os
 import re
 import shutil
@@ -10,29 +9,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-import ffmpeg
-
-from fanscribe.media.anchor import Anchor
 from fanscribe.media.limits import KIB, MediaLimits
-from fanscribe.media.recording import Recording
-from fanscribe.media.timeline import SAMPLE_RATE
 from fanscribe.runtime.errors import FanscribeError, Reason
 
-_log = logging.getLogger(__name__)
-
-# Containers that hold media themselves. Playlists (hls, dash, concat, sdp …) name other URLs and
-# must never be followed.
-_DEMUXERS = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,mov,mp3,mpc,mpc8,"
-    "mpeg,mpegts,mxf,ogg,tak,tta,w64,wav,wv"
-)
-# What ffmpeg's socket holds was fetched but may never be asked for: little of it.
-_INPUT = {
-    "format_whitelist": _DEMUXERS,
-    "protocol_whitelist": "http,tcp",
-    "max_redirects": 0,
-    "recv_buffer_size": 24 * KIB,
-}
 # Its messages are in English. Should it ever be made to ask for another URL than ours, it asks a
 # proxy that is not there.
 _ENVIRONMENT = {
@@ -47,12 +26,6 @@ _DAMAGE = re.compile(
     "Error while decoding|corrupt|CRC mismatch|crc check failed|invalid as first byte"
     "|exceeds containing master|PES packet size mismatch"
 )
-_PROBED_PACKETS = 20
-
-# To mono: two channels count half each, which never clips. Of more, the centre is where people
-# speak; ffmpeg's own weights would make it a murmur.
-_MIX = "center_mix_level=1.8:surround_mix_level=0.5"
-
 _PROGRAMS = ("ffmpeg", "ffprobe", "setpriv", "prlimit")
 
 # A message of ffmpeg's: nothing in its output tells that a duration is a guess.
@@ -85,10 +58,15 @@ class Process:
         await asyncio.wait([self._drained])
         return any(_DAMAGE.search(line) for line in self.messages)
 
-    async def check_bounds(self) -> None:
-        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`."""
+    async def check_bounds(self, *, is_short: bool = False) -> None:
+        """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`.
+
+        With `is_short`, less came out than should have, though it may say that all is well.
+        """
         exit_code = await self.exit_code()
-        out_of_memory = exit_code != 0 and any(_OUT_OF_MEMORY in line for line in self.messages)
+        await asyncio.wait([self._drained])
+        is_failed = exit_code != 0 or is_short
+        out_of_memory = is_failed and any(_OUT_OF_MEMORY in line for line in self.messages)
         # Nobody but the kernel kills it here: at the bound of its CPU time, or of the machine.
         if exit_code == -signal.SIGKILL or out_of_memory:
             raise FanscribeError(
@@ -136,96 +114,3 @@ async def running(arguments: Sequence[str], limits: MediaLimits) -> AsyncIterato
     finally:
         await process._kill()  # noqa: SLF001
         await process._drained  # noqa: SLF001
-
-
-def probe_arguments(url: str, streams: str) -> list[str]:
-    """Command that describes the container, some streams ("a": all audio) and first frames."""
-    entries = (
-        "format=format_name,probe_score,nb_streams,start_time,duration"
-        ":stream=index,codec_name,sample_rate,start_time,duration,channels"
-        ":stream_tags=language:stream_disposition=default"
-        ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
-    )
-    select = ["-select_streams", streams, "-read_intervals", f"%+#{_PROBED_PACKETS}"]
-    # Fragments of mp4 are not looked for: that would be reading the whole recording.
-    select += ["-fflags", "+ignidx"]
-    return [*_ffprobe("warning"), *select, "-show_entries", entries, "-of", "json", url]
-
-
-def scan_arguments(url: str, stream_index: int) -> list[str]:
-    """Command that writes a line "pts_time,duration_time" for each packet of a stream."""
-    entries = "packet=pts_time,duration_time"
-    select = ["-select_streams", str(stream_index), "-show_entries", entries]
-    return [*_ffprobe("error"), *select, "-of", "csv=p=0", url]
-
-
-def _ffprobe(verbosity: str) -> list[str]:
-    options = [part for key, value in _INPUT.items() for part in (f"-{key}", str(value))]
-    return ["ffprobe", "-v", verbosity, "-threads", "1", *options]
-
-
-def run_up_s(start_sample: int) -> int:
-    """Second of the timeline at which decoding begins for a span from `start_sample`.
-
-    Decoders and the resampler need a run-up of a second, which is dropped again. A whole second
-    lies on the sample grid of every usual rate, so the resampler's phase, and with it every sample,
-    is the same as in one decode from the start.
-    """
-    return max(0, start_sample // SAMPLE_RATE - 1)
-
-
-def extract_arguments(
-    url: str,
-    recording: Recording,
-    anchor: Anchor | None,
-    start_sample: int,
-    end_sample: int | None,
-) -> list[str]:
-    """Command that writes [start_sample, end_sample) of the timeline to its standard output.
-
-    It writes s16le, mono, 16 kHz; `end_sample` None means until the end of the recording. At `url`
-    is the view from `anchor` on, or else the whole recording.
-    """
-    from_s = run_up_s(start_sample)
-    from_us = recording.start_time_us + from_s * 1_000_000
-    options: dict[str, object] = {**_INPUT, "threads": 1}
-    filters: list[str] = []
-    if anchor is not None:
-        options |= _view_options(recording.container)
-        from_us -= anchor.offset_us
-    if anchor is not None and from_s:
-        trim = f"atrim=start={from_us}us"
-        if anchor.end_us is not None:
-            trim += f":end={anchor.end_us - anchor.offset_us}us"
-        filters.append(trim)
-    if anchor is None and from_s:
-        options |= {"seek_timestamp": 1, "ss": f"{from_us}us"}
-    else:
-        filters.append(f"asetpts=round(PTS-{from_us}/1000000/TB)")
-    # Gaps become silence, so that later samples keep their place. Where the whole begins, what
-    # time stamps are rounded to is no gap.
-    gaps = f"async=1:first_pts=0:min_comp={0.001 if from_s else 0.02}"
-    filters.append(f"aresample={SAMPLE_RATE}:{gaps}:{_MIX}")
-    filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
-    skipped = start_sample - from_s * SAMPLE_RATE
-    filters.append(f"atrim=start_sample={skipped}")
-    if end_sample is not None:
-        filters[-1] += f":end_sample={skipped + end_sample - start_sample}"
-    stream = ffmpeg.input(url, **options)[str(recording.stream_index)]
-    output = stream.output(
-        "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
-    )
-    stamps = [] if "ss" in options else ["-copyts"]
-    command: list[str] = output.global_args(
-        "-nostdin", "-hide_banner", "-v", "warning", *stamps
-    ).compile()
-    return command
-
-
-def _view_options(container: str) -> dict[str, object]:
-    """Options for a view: it is read from its start, and nothing is looked for at its end."""
-    if container.startswith("mov"):
-        return {"fflags": "+ignidx"}  # or else every fragment would be looked at first
-    if "," in container:
-        return {"seekable": 0}
-    return {"seekable": 0, "format": container}  # its beginning alone may not tell

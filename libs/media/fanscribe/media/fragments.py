@@ -60,6 +60,7 @@ class FragmentLayout:
     """A `landmarks.Layout`."""
 
     has_index = False
+    can_be_joined = True
     preroll_us = 200_000
 
     def __init__(

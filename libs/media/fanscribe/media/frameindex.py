@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.frames import (
@@ -122,6 +123,9 @@ class FrameIndex:
             return  # something before the first frame: ffmpeg's demuxer knows better
         length = found.length(head, 0)
         tag = info_tag(head[:length], found) if isinstance(found, MpegFormat) else None
+        if tag and tag.size_bytes and await _goes_on(reader, start + tag.size_bytes):
+            # It tells of the first part alone.
+            tag = replace(tag, is_constant_bit_rate=False, frames=0, end_skip_samples=0)
         # VBRI tags are rare; where time 0 lies has to agree with what ffmpeg found.
         skipped_us = round((tag.start_skip_samples if tag else 0) * 1_000_000 / found.rate)
         if (
@@ -239,3 +243,9 @@ class FrameIndex:
         lost = (self._position - self._damaged_from) / max(mean, HEADER_BYTES)
         self._frames += round(lost)
         self._damaged_from = None
+
+
+async def _goes_on(reader: Reader, end: int) -> bool:
+    """Whether another recording begins at `end` of the first one: files were joined."""
+    head = await reader.read_all(end, end + HEADER_BYTES)
+    return head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")

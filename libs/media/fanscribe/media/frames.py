@@ -95,6 +95,7 @@ class InfoTag:
     frames: int  # with audio; 0 if not told
     start_skip_samples: int  # of the first frames: no part of the recording
     end_skip_samples: int  # of the last frame
+    size_bytes: int = 0  # of all frames and this one; 0 if not told
 
 
 def id3_bytes(head: bytes) -> int:
@@ -118,6 +119,8 @@ def info_tag(frame: bytes, frame_format: MpegFormat) -> InfoTag | None:
         return None
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
     frames = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
+    size_at = at + (12 if flags & 1 else 8)
+    size_bytes = int.from_bytes(frame[size_at : size_at + 4], "big") if flags & 2 else 0
     # Count of frames, count of bytes, table of contents, quality; then the encoder's own part.
     encoder_at = (
         at + 8 + sum(length for bit, length in ((1, 4), (2, 4), (4, 100), (8, 4)) if flags & bit)
@@ -127,7 +130,7 @@ def info_tag(frame: bytes, frame_format: MpegFormat) -> InfoTag | None:
         delays = int.from_bytes(frame[encoder_at + 21 : encoder_at + 24], "big")
         start_skip = (delays >> 12) + _DECODER_DELAY_SAMPLES
         end_skip = max(0, (delays & 0xFFF) - _DECODER_DELAY_SAMPLES)
-    return InfoTag(name == b"Info", frames, start_skip, end_skip)
+    return InfoTag(name == b"Info", frames, start_skip, end_skip, size_bytes)
 
 
 def next_frame(frame_format: FrameFormat, data: bytes, at: int, end: int) -> int:

@@ -19,7 +19,7 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 # Kernel buffers hold what ffmpeg may never ask for; small ones keep reading ahead bounded.
-SOCKET_BUFFER_BYTES = 24 * KIB
+SOCKET_BUFFER_BYTES = 8 * KIB
 
 
 class Reading:
@@ -78,6 +78,9 @@ class Reading:
             },
         )
         await response.prepare(request)
+        if request.transport is not None:
+            # Nothing waits in this process: what ffmpeg is not ready for is not fetched either.
+            request.transport.set_write_buffer_limits(high=0)
         if request.method == "GET":
             await self._stream(request, response, start, end)
         return response
@@ -89,7 +92,7 @@ class Reading:
             for part in self._pieces:
                 first, last = max(start, part.start) - part.start, min(end, part.end) - part.start
                 if first < last:
-                    await self._write(response, part, first, last)
+                    await self._write(request, response, part, first, last)
         except FanscribeError as error:
             self.error = self.error or error
             if request.transport is not None:
@@ -98,7 +101,12 @@ class Reading:
             pass  # ffmpeg seeks or has enough: it closed the connection
 
     async def _write(
-        self, response: web.StreamResponse, part: Piece, first: int, last: int
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        part: Piece,
+        first: int,
+        last: int,
     ) -> None:
         """Send bytes [first, last) of a part of the view."""
         if part.source_byte is None:
@@ -108,6 +116,7 @@ class Reading:
         async with aclosing(source) as pieces:
             async for piece in pieces:
                 await response.write(piece)
+                await request.writer.drain()
 
     async def end(self) -> None:
         """Stop serving at once and wait until nothing is fetched any more."""

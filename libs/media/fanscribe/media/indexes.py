@@ -6,8 +6,10 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.clusters import open_clusters
+from fanscribe.media.flacframes import open_frames
 from fanscribe.media.fragments import open_fragments
 from fanscribe.media.frameindex import FRAME_CONTAINERS, FrameIndex
+from fanscribe.media.joined import refuse_joined
 from fanscribe.media.landmarks import LandmarkIndex, Layout
 from fanscribe.media.oggpages import open_pages
 from fanscribe.media.reader import Reader
@@ -20,6 +22,7 @@ _OPENERS: Final[dict[str, Callable[[Reader, Recording], Awaitable[Layout | None]
     "mov": open_fragments,
     "matroska": open_clusters,
     "ogg": open_pages,
+    "flac": open_frames,
     "mpegts": open_packets,
 }
 
@@ -44,6 +47,12 @@ class Indexes:
         """Time stamp at which the recording ends, if head or tail tell; None: they do not."""
         index = await self._of(reader, recording)
         return None if index is None else await index.end_us(reader)
+
+    async def refuse_joined(self, reader: Reader, recording: Recording) -> None:
+        """Raise MEDIA_UNREADABLE if the file is several recordings, one after the other."""
+        index = await self._of(reader, recording)
+        if isinstance(index, LandmarkIndex):
+            index.learn(await refuse_joined(reader, index.layout))
 
     async def frames(self, reader: Reader, recording: Recording) -> FrameIndex | None:
         """Return the index of a recording that is nothing but frames."""

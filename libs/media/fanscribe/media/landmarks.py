@@ -7,6 +7,8 @@ rate is close, and every look makes the next guess better.
 
 import asyncio
 from bisect import bisect_right, insort
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from fanscribe.media.anchor import Anchor, Mark
@@ -14,8 +16,9 @@ from fanscribe.media.limits import KIB, MIB
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import us_of
+from fanscribe.runtime.errors import FanscribeError, Reason
 
-_LOOK_BYTES = 16 * KIB
+LOOK_BYTES = 16 * KIB
 _LONGEST_LOOK_BYTES = 16 * MIB  # a recording without marks this far cannot be searched
 _CLOSE_BYTES = 32 * KIB  # not worth another look
 _MOST_LOOKS = 24
@@ -25,10 +28,20 @@ class UnsearchableError(Exception):
     """The recording is not laid out as its container should be."""
 
 
+def joined() -> FanscribeError:
+    """Say that a file is more than one recording."""
+    return FanscribeError(
+        Reason.MEDIA_UNREADABLE,
+        "the file is several recordings, joined without giving them one timeline; convert it, or"
+        " transcribe them one by one",
+    )
+
+
 class Layout(Protocol):
     """How one recording is laid out: what a container's module knows."""
 
     has_index: bool  # of its own, by which ffmpeg finds its way
+    can_be_joined: bool  # files, one after the other, look like one
     header_bytes: int  # come before all that can be left out
     preroll_us: int  # decoding has to begin so much before what it gets right
 
@@ -46,7 +59,7 @@ class LandmarkIndex:
     """The marks of one recording that were seen so far."""
 
     def __init__(self, layout: Layout, recording: Recording) -> None:
-        self._layout = layout
+        self.layout = layout
         self._size_bytes = recording.source.size_bytes
         self._start = Mark(layout.header_bytes, recording.start_time_us)
         self._marks = [self._start]
@@ -56,9 +69,9 @@ class LandmarkIndex:
         self, reader: Reader, recording: Recording, timestamp_us: int
     ) -> Anchor | None:
         """Find where to begin for `timestamp_us`; None if only ffmpeg can tell."""
-        if self._layout.has_index:
+        if self.layout.has_index:
             return None
-        target_us = timestamp_us - self._layout.preroll_us
+        target_us = timestamp_us - self.layout.preroll_us
         # About where the recording ends, for the first guess.
         end_us = recording.start_time_us + us_of(recording.duration_samples)
         try:
@@ -66,19 +79,19 @@ class LandmarkIndex:
                 mark = await self._find(reader, target_us, end_us)
         except UnsearchableError:
             return None
-        return self._layout.anchor(mark.offset)
+        return self.layout.anchor(mark.offset)
 
     async def end_us(self, reader: Reader) -> int | None:
         """Read the recording's tail for the time stamp at which it ends; None: it does not tell."""
-        look_bytes = 2 * _LOOK_BYTES
+        look_bytes = 2 * LOOK_BYTES
         while look_bytes <= _LONGEST_LOOK_BYTES:
-            start = max(self._layout.header_bytes, self._size_bytes - look_bytes)
+            start = max(self.layout.header_bytes, self._size_bytes - look_bytes)
             data = await reader.read_all(start, self._size_bytes)
             try:
-                end_us = self._layout.end_us(data, start)
+                end_us = self.layout.end_us(data, start)
             except UnsearchableError:
                 return None
-            if end_us is not None or start == self._layout.header_bytes:
+            if end_us is not None or start == self.layout.header_bytes:
                 return end_us
             look_bytes *= 4
         return None
@@ -99,31 +112,26 @@ class LandmarkIndex:
             top = min(high.offset, barrier)
             if top - low.offset <= _CLOSE_BYTES:
                 return low
-            guess = _guess(low, high, target_us) - _LOOK_BYTES // 2
+            guess = _guess(low, high, target_us) - LOOK_BYTES // 2
             if look % 4 == 3:
                 guess = (low.offset + top) // 2  # bit rates may vary wildly: never get stuck
-            guess = max(low.offset + 1, min(guess, top - _LOOK_BYTES))
+            guess = max(low.offset + 1, min(guess, top - LOOK_BYTES))
             if not await self._look(reader, guess, top):
                 barrier = guess
         raise UnsearchableError
 
     async def _look(self, reader: Reader, start: int, end: int) -> bool:
         """Look for marks from `start` on; False if there is none before `end`."""
-        data = b""
-        look_bytes = _LOOK_BYTES
-        while start + len(data) < end and len(data) < _LONGEST_LOOK_BYTES:
-            at = start + len(data)
-            # Whatever begins before `end` may go on after it.
-            data += await reader.read_all(at, min(at + look_bytes, self._size_bytes))
-            found = self._layout.marks(data, start)
-            for mark in found:
+        found = await seen(reader, self.layout, start, end)
+        for mark in found:
+            self._enter(mark)
+        return bool(found)
+
+    def learn(self, marks: Iterable[Mark]) -> None:
+        """Remember marks that somebody else has seen."""
+        with suppress(UnsearchableError):  # whoever searches there will be told
+            for mark in marks:
                 self._enter(mark)
-            if found and found[0].offset < end:
-                return True
-            look_bytes = len(data)
-        if len(data) >= _LONGEST_LOOK_BYTES:
-            raise UnsearchableError
-        return False
 
     def _enter(self, mark: Mark) -> None:
         # What is before the beginning is not asked for.
@@ -135,6 +143,26 @@ class LandmarkIndex:
         if mark.time_us < before.time_us or any(mark.time_us > one.time_us for one in after):
             raise UnsearchableError  # time goes back somewhere
         insort(self._marks, mark)
+
+
+async def seen(reader: Reader, layout: Layout, start: int, end: int) -> list[Mark]:
+    """Return the first marks from `start` on; none if there is none that begins before `end`.
+
+    Raises UnsearchableError if there is none far and wide.
+    """
+    data = b""
+    look_bytes = LOOK_BYTES
+    while start + len(data) < end and len(data) < _LONGEST_LOOK_BYTES:
+        at = start + len(data)
+        # Whatever begins before `end` may go on after it.
+        data += await reader.read_all(at, min(at + look_bytes, reader.source.size_bytes))
+        found = layout.marks(data, start)
+        if found and found[0].offset < end:
+            return found
+        look_bytes = len(data)
+    if len(data) >= _LONGEST_LOOK_BYTES:
+        raise UnsearchableError
+    return []
 
 
 def _guess(low: Mark, high: Mark, target_us: int) -> int:

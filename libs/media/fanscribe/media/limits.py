@@ -14,6 +14,8 @@ class MediaLimits:
     # Requests to the media host.
     connect_timeout_s: float = 10.0  # for name, connection and TLS handshake together
     stall_timeout_s: float = 20.0  # without a single byte, before the head or in the body
+    least_bytes_per_s: int = 4 * KIB  # or else the host is too slow, in a window of waiting for it
+    pace_window_s: float = 20.0
     name_kept_s: int = 10  # the addresses of a name, before it is looked up again
     attempts: int = 5  # in a row without a byte gained; then the host counts as unavailable
     backoff_s: float = 0.2  # before the second attempt; doubles with each one after it

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
+from fanscribe.media.landmarks import joined
 from fanscribe.media.limits import KIB, MIB
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
@@ -53,19 +54,25 @@ class PageLayout:
     """A `landmarks.Layout`."""
 
     has_index = False
+    can_be_joined = True
     # The first pages of a view are not placed exactly; a page may hold a second.
     preroll_us = 2_500_000
 
-    def __init__(self, header_bytes: int, serial: int, rate: int) -> None:
+    def __init__(self, header_bytes: int, serial: int, rate: int, serials: frozenset[int]) -> None:
+        """`serial` is the audio's, of the `serials` of all streams."""
         self.header_bytes = header_bytes
         self._serial = serial
+        self._serials = serials
         self._rate = rate
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
-        """Return the ends of pages."""
+        """Return the ends of pages. Raises MEDIA_UNREADABLE where all are another recording's."""
+        found = list(pages(data))
+        if found and self._serials.isdisjoint(page.serial for page in found):
+            raise joined()
         return [
             Mark(offset + page.end, self._us(page.granule))
-            for page in pages(data)
+            for page in found
             if page.serial == self._serial
             and page.granule
             and offset + page.at >= self.header_bytes
@@ -98,7 +105,8 @@ async def open_pages(reader: Reader, recording: Recording) -> PageLayout | None:
             return None
         for page in pages(data):
             if page.granule:  # headers are at 0
-                return PageLayout(page.at, stream.serial, rate)
+                serials = frozenset(page.serial for page in streams)
+                return PageLayout(page.at, stream.serial, rate, serials)
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.source import Source
 
-PAGE_BYTES: Final = 64 * KIB
+PAGE_BYTES: Final = 8 * KIB
 
 
 class PageCache:

@@ -26,11 +26,6 @@ SCHEMES: Final = ("http", "https")
 _HOST_PATTERN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
-def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Parse networks separated by commas ("127.0.0.0/8,::1/128"). Raises ValueError."""
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-
-
 def host_pattern(text: str) -> str:
     """Read a host pattern as `SourcePolicy` wants it; raises ValueError."""
     pattern = text.strip().strip("[]").lower().removesuffix(".")

@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from fanscribe.media.ffmpeg import DURATION_ESTIMATED, probe_arguments, running, scan_arguments
+from fanscribe.media.ffmpeg import DURATION_ESTIMATED, running
+from fanscribe.media.ffmpeg_commands import probe_arguments, scan_arguments
+from fanscribe.media.framegrid import DecodedFrame, frame_grid
 from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
@@ -21,7 +23,8 @@ _HEAD_BYTES = 1024
 # ffprobe takes almost anything for something; below this it is guessing.
 _MIN_PROBE_SCORE = 20
 # What mp3 tells counts the encoder's padding too; what fragmented mp4 tells may be anything.
-_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov")
+# FLAC tells what was meant to follow when its writing began.
+_BELIEVED_LESS_THAN_INDEXES = ("mp3", "aac", "mov", "flac")
 # A picture's first frame may come this much before the first sound for no reason.
 _LATE_S = 0.1
 _MAX_DESCRIPTION_BYTES = 4096 * KIB
@@ -43,18 +46,23 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
     if len(streams) > 1:
         description = await _description(reading, str(meant.index))
     stream: dict[str, Any] = description["streams"][0]
-    start_s = _start_s(description.get("frames", []), int(stream.get("sample_rate", 0)))
-    if start_s is None:
+    frames = [_frame(frame) for frame in description.get("frames", [])]
+    rate_hz = int(stream.get("sample_rate", 0))
+    first_s = _first_s(frames, rate_hz)
+    if first_s is None:
         raise _unreadable("has audio that fanscribe cannot decode")
+    start_s = _timeline_start_s(container, first_s)
     recording = Recording(
         source=reading.reader.source,
         container=container["format_name"],
         codec=stream["codec_name"],
         stream_index=meant.index,
         audio_stream=meant.position,
-        start_time_us=round(_timeline_start_s(container, start_s) * 1_000_000),
+        start_time_us=round(start_s * 1_000_000),
         duration_samples=0,
+        grid=frame_grid(frames, rate_hz, _tick_s(stream), start_s, is_late=start_s != first_s),
     )
+    await indexes.refuse_joined(reading.reader, recording)
     start_s = recording.start_time_us / 1_000_000
     told_s = _told_s(container, stream, start_s)
     duration_s = None if description["estimated"] else told_s
@@ -64,7 +72,9 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
     if duration_s is None or is_doubted:
         end_us = await indexes.end_us(reading.reader, recording)
         if end_us is not None:
-            duration_s = end_us / 1_000_000 - start_s
+            found_s = end_us / 1_000_000 - start_s
+            # Where FLAC ends before what it tells, the rest was lost: that is to be noticed.
+            duration_s = max(found_s, told_s or 0.0) if recording.container == "flac" else found_s
     is_exact = duration_s is not None
     if duration_s is None:
         size_bytes = reading.reader.source.size_bytes
@@ -91,11 +101,10 @@ async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     """Run ffprobe; "estimated" tells whether the duration is a guess from size and bit rate."""
     async with running(probe_arguments(reading.url, streams), reading.limits) as process:
         data = bytearray()
-        while len(data) < _MAX_DESCRIPTION_BYTES:
-            piece = await process.stdout.read(64 * KIB)
-            if not piece:
-                break
+        while piece := await process.stdout.read(64 * KIB):
             data += piece
+            if len(data) > _MAX_DESCRIPTION_BYTES:
+                raise _unreadable("has more streams, or longer tags, than fanscribe reads")
         reading.check()
         await process.check_bounds()
         estimated = any(DURATION_ESTIMATED in message for message in process.messages)
@@ -109,7 +118,18 @@ async def _description(reading: Reading, streams: str) -> dict[str, Any]:
     return {**description, "estimated": estimated}
 
 
-def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
+def _frame(frame: dict[str, Any]) -> DecodedFrame:
+    time_s = float(frame["pts_time"]) if "pts_time" in frame else None
+    return DecodedFrame(time_s, int(frame.get("nb_samples", 0)))
+
+
+def _tick_s(stream: dict[str, Any]) -> float:
+    """Return the unit of the stream's time stamps."""
+    counter, _, denominator = str(stream.get("time_base", "0/1")).partition("/")
+    return int(counter) / int(denominator or 1)
+
+
+def _first_s(frames: list[DecodedFrame], rate_hz: int) -> float | None:
     """Return the time stamp of the first sample that decodes; None if none does.
 
     The stream's own start_time counts what the decoder drops (encoder delay). Containers that round
@@ -117,9 +137,9 @@ def _start_s(frames: list[dict[str, Any]], sample_rate: int) -> float | None:
     """
     starts_s, samples = [], 0
     for frame in frames:
-        if "pts_time" in frame:
-            starts_s.append(float(frame["pts_time"]) - samples / sample_rate)
-        samples += int(frame.get("nb_samples", 0))
+        if frame.time_s is not None:
+            starts_s.append(frame.time_s - samples / rate_hz)
+        samples += frame.samples
     return statistics.median(starts_s) if starts_s else None
 
 

@@ -1,14 +1,14 @@
 """Reading a pinned source: blocks that grow, retries that continue where the last one broke."""
 
 import asyncio
-import logging
-import random
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 
 from yarl import URL
 
 from fanscribe.media.ahead import Ahead
+from fanscribe.media.attempts import Attempts
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import (
     PassingError,
@@ -18,43 +18,33 @@ from fanscribe.media.http import (
     changed,
 )
 from fanscribe.media.limits import MediaLimits
+from fanscribe.media.pace import Pace
 from fanscribe.media.pages import PAGE_BYTES, PageCache
 from fanscribe.media.source import Source
 from fanscribe.runtime.errors import FanscribeError, Reason
-
-_log = logging.getLogger(__name__)
 
 # What a place answers to which redirects led, when the signature in its URL is too old.
 _EXPIRED = frozenset({Reason.MEDIA_ACCESS_DENIED, Reason.MEDIA_NOT_FOUND})
 
 
-class Attempts:
-    """Counts failures in a row and waits between them."""
+@dataclass(frozen=True)
+class Aim:
+    """Where what is wanted probably ends; from there on, little is read ahead."""
 
-    def __init__(self, limits: MediaLimits) -> None:
-        self._limits = limits
-        self._failures = 0
+    absolute_byte: int  # as if the whole recording had one bit rate
+    length_bytes: int  # at that bit rate
+    # Whoever reads so much in sequence, not from the very beginning, goes on to there: then what is
+    # sure to be needed can be asked for at once.
+    read_on_after_bytes: int
 
-    def progressed(self) -> None:
-        """Forget the failures so far: bytes arrived."""
-        self._failures = 0
+    def byte(self, start: int) -> int:
+        """Where reading from `start` probably ends: the nearer place, of two guesses."""
+        return min(self.absolute_byte, start + self.length_bytes)
 
-    async def failed(self, failure: PassingError) -> None:
-        """Wait before the next attempt; raise MEDIA_HOST_UNAVAILABLE if there is none."""
-        self._failures += 1
-        _log.info("media host %s", failure.what, extra={"fields": {"failures": self._failures}})
-        if self._failures >= self._limits.attempts:
-            raise FanscribeError(
-                Reason.MEDIA_HOST_UNAVAILABLE,
-                f"the media host {failure.what} ({self._failures} attempts); try again later",
-            )
-        wait_s = self._limits.backoff_s * 2.0 ** (self._failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        await asyncio.sleep(
-            max(
-                min(wait_s, self._limits.backoff_max_s),
-                min(failure.retry_after_s, self._limits.retry_after_max_s),
-            )
-        )
+    def sure_byte(self, start: int) -> int:
+        """Where reading from `start` ends at the earliest."""
+        aim_byte = self.byte(start)
+        return aim_byte - (aim_byte - start) // 8
 
 
 class Reader:
@@ -68,16 +58,14 @@ class Reader:
     ) -> None:
         self.source = source
         self.bytes_fetched = 0
-        # Where what is wanted probably ends; from there on, little is read ahead.
-        self.aim_byte: int | None = None
-        # Whether it is read up to there without a seek: then it can be asked for at once.
-        self.reads_on = False
+        self.aim: Aim | None = None
         self._client = client
         self._target = Target(url, source.headers, source)
         self._location: URL | None = None  # where redirects led to last time
         self._requests = 0
         self._limits = limits
         self._cache = cache
+        self._pace = Pace(limits)
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes [start, end) of the source in pieces of any length.
@@ -95,14 +83,17 @@ class Reader:
                     async for piece in pieces:
                         position += len(piece)
                         if following is None and block_end < end:
-                            following, following_end = self._block(start, block_end, end)
+                            block, following_end = self._block(start, block_end, end)
                             if self._is_needed(start, following_end):
-                                ahead = Ahead(following)
+                                ahead = Ahead(block)
                                 stack.push_async_callback(ahead.aclose)
                                 following = ahead.pieces()
                         yield piece
                 if following is not None:
                     pieces, block_end = following, following_end
+                elif position < end:
+                    # Only now: meanwhile, more may be kept.
+                    pieces, block_end = self._block(start, position, end)
 
     def _block(
         self, start: int, position: int, end: int
@@ -113,7 +104,10 @@ class Reader:
         if data is not None:
             data = data[offset : offset + end - position]
             return _given(data), position + len(data)
-        block_end = min(end, position + self._block_bytes(start, position))
+        block_end = position + self._block_bytes(start, position)
+        if self._cache.keeps(self.source, position):
+            block_end = -(-block_end // PAGE_BYTES) * PAGE_BYTES  # pages are kept as a whole
+        block_end = min(end, block_end)
         following = range(page + 1, -(-block_end // PAGE_BYTES))
         kept = next((page for page in following if self._cache.has(self.source, page)), None)
         if kept is not None:
@@ -124,7 +118,7 @@ class Reader:
         """Whether a block up to there may be fetched before it is asked for."""
         if block_end - start < self._limits.ahead_from_bytes:
             return False
-        return self.aim_byte is None or block_end <= _sure(start, self.aim_byte)
+        return self.aim is None or block_end <= self.aim.sure_byte(start)
 
     async def read_all(self, start: int, end: int) -> bytes:
         """Return bytes [start, end) of the source, as far as there are any."""
@@ -133,15 +127,17 @@ class Reader:
         )
 
     def _block_bytes(self, start: int, position: int) -> int:
-        aim = self.aim_byte
-        if aim is not None and start < aim <= position:
-            start = aim  # whatever was read before was sure to be needed
-        wanted = round((position - start) * self._limits.block_growth)
-        if aim is not None and position < aim:
-            wanted = min(wanted, aim - position)
-            if self.reads_on and position - start >= 2 * self._limits.block_min_bytes:
-                wanted = max(wanted, _sure(start, aim) - position)
-        return min(max(wanted, self._limits.block_min_bytes), self._limits.block_max_bytes)
+        read = position - start
+        wanted = max(round(read * self._limits.block_growth), self._limits.block_min_bytes)
+        if self.aim is not None and start < (aim_byte := self.aim.byte(start)):
+            if position >= aim_byte:  # a little more, then more and more
+                wanted = position - aim_byte
+            elif start > 0 and read >= self.aim.read_on_after_bytes:
+                wanted = max(min(wanted, aim_byte - position), self.aim.sure_byte(start) - position)
+            else:
+                wanted = min(wanted, aim_byte - position)
+        least = min(PAGE_BYTES, self._limits.block_min_bytes)
+        return min(max(wanted, least), self._limits.block_max_bytes)
 
     async def _read_block(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes [start, end); at the edges of the source, keep their pages."""
@@ -173,9 +169,12 @@ class Reader:
         while position < end:
             self._count_request()
             try:
-                async with self._client.get(self._target, position, end, self._location) as answer:
+                async with (
+                    self._client.get(self._target, position, end, self._location) as answer,
+                    aclosing(self._pace.watched(answer.body.iter_any())) as pieces,
+                ):
                     self._location = answer.location
-                    async for piece in answer.body.iter_any():
+                    async for piece in pieces:
                         piece = piece[: answer.content.end - position]  # noqa: PLW2901
                         position += len(piece)
                         self._count(len(piece))
@@ -213,11 +212,6 @@ class Reader:
 
 async def _given(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
-
-
-def _sure(start: int, aim_byte: int) -> int:
-    """Where what is read from `start` ends at the earliest, if it ends at about `aim_byte`."""
-    return aim_byte - (aim_byte - start) // 8
 
 
 def too_slow() -> FanscribeError:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.source import Source
 
 
@@ -17,3 +18,4 @@ class Recording:
     duration_samples: int  # as the container tells it; extraction to the end tells the truth
     duration_is_exact: bool = True  # otherwise it is an estimate, and only `extent` tells the end
     audio_stream: int = 0  # the same stream, counted among the audio streams alone
+    grid: FrameGrid | None = None  # where time stamps are too coarse to tell where frames begin

@@ -53,6 +53,10 @@ class MediaSettings(ServiceSettings):
     media_extract_deadline_s: float = Field(default=_DEFAULTS.extract_deadline_s, gt=0)
     # How long a media host may send nothing at all.
     media_stall_timeout_s: float = Field(default=_DEFAULTS.stall_timeout_s, gt=0)
+    # Bytes that a media host has to send in a second, in the mean of the window; 0: any.
+    media_least_bytes_per_s: int = Field(default=_DEFAULTS.least_bytes_per_s, ge=0)
+    # Time spent waiting for the host over which that is judged.
+    media_pace_window_s: float = Field(default=_DEFAULTS.pace_window_s, gt=0)
     # Attempts in a row without a byte gained, before a media host counts as unavailable.
     media_attempts: int = Field(default=_DEFAULTS.attempts, ge=1, le=20)
     # What one reading may fetch beside 32 MiB, in bytes for each byte of the recording.
@@ -80,6 +84,8 @@ class MediaSettings(ServiceSettings):
             probe_deadline_s=self.media_probe_deadline_s,
             extract_deadline_s=self.media_extract_deadline_s,
             stall_timeout_s=self.media_stall_timeout_s,
+            least_bytes_per_s=self.media_least_bytes_per_s,
+            pace_window_s=self.media_pace_window_s,
             attempts=self.media_attempts,
             fetched_bytes_per_byte=self.media_fetched_bytes_per_byte,
             cache_bytes=self.media_cache_bytes,

@@ -20,6 +20,7 @@ class PacketLayout:
     """A `landmarks.Layout`."""
 
     has_index = False
+    can_be_joined = True
     # Streams stand beside one another only roughly, and a piece may hold half a second.
     preroll_us = 2_000_000
 

@@ -1,6 +1,7 @@
 """The orchestrator's domain as protobuf messages, and back."""
 
 from fanscribe.media.anchor import Anchor
+from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
 from fanscribe.orchestrator.options import Options
@@ -42,6 +43,14 @@ def anchor_message(anchor: Anchor) -> splitter_pb2.Anchor:
     )
 
 
+def _grid_message(grid: FrameGrid) -> splitter_pb2.FrameGrid:
+    return splitter_pb2.FrameGrid(
+        rate_hz=grid.rate_hz,
+        frame_samples=grid.frame_samples,
+        first_sample=grid.first_sample,
+    )
+
+
 def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssignment:
     """Render an attempt for the splitter; it may take `timeout_s` or what the job has left."""
     order = task.job.order(task.chunk)
@@ -60,6 +69,7 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
             start_time_us=recording.start_time_us,
             duration_samples=recording.duration_samples,
             headers=source.headers.as_dict(),
+            grid=_grid_message(recording.grid) if recording.grid else None,
         ),
         span=splitter_pb2.SampleSpan(
             start_sample=task.chunk.span.start_sample, end_sample=task.chunk.span.end_sample

@@ -3,6 +3,7 @@
 from typing import Final
 
 from fanscribe.media.anchor import Anchor
+from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
 from fanscribe.media.source import Source
@@ -35,6 +36,7 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
             stream_index=media.stream_index,
             start_time_us=media.start_time_us,
             duration_samples=media.duration_samples,
+            grid=_grid(media.grid) if media.HasField("grid") else None,
         ),
         span=span,
         to_end=message.to_end,
@@ -48,6 +50,10 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
         received=frozenset(message.received_start_samples),
         anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
     )
+
+
+def _grid(message: pb.FrameGrid) -> FrameGrid:
+    return FrameGrid(message.rate_hz, message.frame_samples, message.first_sample)
 
 
 def _anchor(message: pb.Anchor) -> Anchor:

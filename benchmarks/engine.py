@@ -21,6 +21,7 @@ class Knobs:
     padding_ms: int = _SETTINGS.padding_ms
     bucket_ms: int = _SETTINGS.bucket_ms
     group_size: int = _SETTINGS.effective_group_size
+    encoder_size: int = _SETTINGS.effective_encoder_size
     guards: bool = _SETTINGS.guards
 
 
@@ -49,7 +50,12 @@ class Engine:
         from fanscribe_whisper.tuning import Tuning  # noqa: PLC0415
 
         padding = Padding(knobs.padding_ms, knobs.bucket_ms)
-        tuning = Tuning(padding, group_size=knobs.group_size, guards=knobs.guards)
+        tuning = Tuning(
+            padding,
+            group_size=knobs.group_size,
+            encoder_size=knobs.encoder_size,
+            guards=knobs.guards,
+        )
         self._transcriber: Any = Transcriber(self._decoder, tuning)
 
     def transcribe(

@@ -13,7 +13,8 @@ from fanscribe.media.timeline import SAMPLE_RATE, samples_of_s
 from fanscribe.orchestrator.settings import OrchestratorSettings
 from fanscribe.splitter.chunker import Chunker, MicroChunk
 from tests.support.audio import decode
-from tests.support.spans import LOOPBACK, plan
+from tests.support.policies import LOOPBACK
+from tests.support.spans import plan
 
 _BLOCK_SAMPLES = SAMPLE_RATE
 

@@ -21,6 +21,7 @@ ON_CPU = ModelConfig(
     padding_ms=500,
     bucket_ms=5000,
     group_size=2,
+    encoder_size=1,
     guards=True,
 )
 
@@ -48,6 +49,7 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
         "padding_ms": "500",
         "bucket_ms": "5000",
         "group_size": "2",
+        "encoder_size": "1",
         "guards": "true",
     }
 

@@ -63,6 +63,7 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
         padding_ms=settings.padding_ms,
         bucket_ms=settings.bucket_ms,
         group_size=settings.effective_group_size,
+        encoder_size=settings.effective_encoder_size,
         guards=settings.guards,
     )
     build_repository(folder / "models", config)

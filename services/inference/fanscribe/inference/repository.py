@@ -31,6 +31,7 @@ class ModelConfig:
     padding_ms: int
     bucket_ms: int
     group_size: int
+    encoder_size: int
     guards: bool
 
     def render(self) -> str:
@@ -43,6 +44,7 @@ class ModelConfig:
             "padding_ms": str(self.padding_ms),
             "bucket_ms": str(self.bucket_ms),
             "group_size": str(self.group_size),
+            "encoder_size": str(self.encoder_size),
             "guards": "true" if self.guards else "false",
         }
         entries = ",\n".join(

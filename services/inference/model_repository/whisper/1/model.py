@@ -34,6 +34,7 @@ class TritonPythonModel:
         tuning = Tuning(
             Padding(int(parameters["padding_ms"]), int(parameters["bucket_ms"])),
             group_size=int(parameters["group_size"]),
+            encoder_size=int(parameters["encoder_size"]),
             guards=parameters["guards"] == "true",
         )
         self._transcriber = Transcriber(decoder, tuning)

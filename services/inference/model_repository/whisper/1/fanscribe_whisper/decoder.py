@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import ctranslate2
 import numpy as np
 
 from fanscribe_whisper.batches import MAX_FRAMES, Excerpt
+from fanscribe_whisper.cpu import use_wide_vectors
 from fanscribe_whisper.features import FRAMES_PER_S, Floats, log_mel
 from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -57,6 +59,8 @@ class Decoder:
     def __init__(
         self, weights: Path, *, device: str, device_index: int, compute_type: str, threads: int
     ) -> None:
+        if device == "cpu":
+            use_wide_vectors()
         self._model = ctranslate2.models.Whisper(
             str(weights),
             device=device,
@@ -71,10 +75,13 @@ class Decoder:
         """Features of one batch, every excerpt of it padded to `frames`."""
         return np.stack([log_mel(e.samples, self._model.n_mels, frames) for e in excerpts])
 
-    def encode(self, features: Floats) -> Encoded:
-        """Encode one batch."""
-        states = self._model.encode(ctranslate2.StorageView.from_array(features))
-        return Encoded(states, frames=features.shape[-1])
+    def encode(self, features: Floats, at_a_time: int) -> Encoded:
+        """Encode one batch, so many excerpts at a time."""
+        parts = [
+            self._model.encode(ctranslate2.StorageView.from_array(features[first:last]))
+            for first, last in pairwise((*range(0, len(features), at_a_time), len(features)))
+        ]
+        return Encoded(_joined(parts), frames=features.shape[-1])
 
     def decode(
         self, excerpts: Sequence[Excerpt], encoded: Encoded, search: Search = GREEDY
@@ -193,6 +200,13 @@ def _first_steps_ms(path: Sequence[tuple[int, int]]) -> list[int]:
         if token == len(times_ms):
             times_ms.append(step * ENCODER_STEP_MS)
     return times_ms
+
+
+def _joined(parts: Sequence[ctranslate2.StorageView]) -> ctranslate2.StorageView:
+    if len(parts) == 1:
+        return parts[0]
+    on_cpu = [np.asarray(part.to_device(ctranslate2.Device.cpu)) for part in parts]
+    return ctranslate2.StorageView.from_array(np.concatenate(on_cpu))
 
 
 def _rows(encoded: ctranslate2.StorageView, rows: Sequence[int]) -> ctranslate2.StorageView:

@@ -117,7 +117,7 @@ class Scrutiny:
         self, group: Sequence[Excerpt], features: Floats, search: Search
     ) -> list[Hypothesis]:
         self._check(group)
-        encoded = self._decoder.encode(features)
+        encoded = self._decoder.encode(features, self._tuning.encoder_size)
         self._check(group)
         return self._decoder.decode(group, encoded, search)
 

@@ -74,7 +74,7 @@ def hypothesis(
             "Let me see, how can I begin? He has known her all her life. Let me see,",
         ),
         (
-            "It was not ...",
+            "It was not",
             "It was not ... ... ... ... ... ... ... ... ... ... ... ... ... ... ...",
         ),
         ("In 1465,", "In 1465, in 1465, in 1465, in 1465,"),

@@ -97,8 +97,11 @@ def _kept_text_tokens(hypothesis: Hypothesis, vocabulary: Vocabulary) -> int | N
     repeat = first_repeat([_bare(word.text) for word in words], run)
     if repeat is not None:
         return words[repeat].first_token
-    # Loops of punctuation are no words.
-    return first_repeat(text_tokens, REPEATED_TOKENS)
+    # A loop of punctuation has no words, and nothing of it is kept.
+    kept = first_repeat(text_tokens, REPEATED_TOKENS)
+    while kept and text_tokens[kept - 1] == text_tokens[kept]:
+        kept -= 1
+    return kept
 
 
 def first_repeat(words: Sequence[Hashable], run: int) -> int | None:

@@ -135,13 +135,11 @@ class ServiceEndpointSlices:
                 **options,
             )
             try:
-                if response.status != HTTPStatus.OK:
-                    raise _error(response.status, response.read(_READ_BYTES))
                 yield response
             finally:
                 response.close()  # a watch must not go back to the pool half read
         except client.ApiException as error:
-            raise _error(error.status or 0, str(error.reason).encode()) from error
+            raise _refusal(error.status or 0, error.body or str(error.reason)) from error
         except (HTTPError, OSError) as error:
             raise ApiError("unreachable", str(error)) from error
 
@@ -171,7 +169,9 @@ def _lines(response: urllib3.HTTPResponse) -> Iterator[bytes]:
         *lines, pending = (pending + piece).split(b"\n")
         yield from filter(None, lines)
         if len(pending) > _LONGEST_ANSWER_BYTES:
-            raise ApiError("malformed", "an event without end")
+            break
+    if pending:
+        raise ApiError("malformed", "the answer ends in the middle of an event")
 
 
 def _event(event: Mapping[str, Any]) -> Event:
@@ -185,11 +185,11 @@ def _event(event: Mapping[str, Any]) -> Event:
         raise ApiError("malformed", "the answer holds something that is no event") from error
 
 
-def _error(status: int, body: bytes) -> ApiError:
+def _refusal(status: int, body: str | bytes) -> ApiError:
     try:
         return _status_error(status, _json(body))
-    except ApiError:  # in front of it there may be others, which answer no JSON
-        return _status_error(status, {"message": body.decode(errors="replace")[:200]})
+    except ApiError:  # those in front of it may answer no JSON
+        return _status_error(status, {"message": body[:200]})
 
 
 def _status_error(status: int, told: Mapping[str, Any]) -> ApiError:
@@ -201,7 +201,7 @@ def _status_error(status: int, told: Mapping[str, Any]) -> ApiError:
     return ApiError(f"status_{status}", message)
 
 
-def _json(text: bytes) -> Mapping[str, Any]:
+def _json(text: str | bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:

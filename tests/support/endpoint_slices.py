@@ -1,7 +1,9 @@
 """An API server that lists and watches EndpointSlices, and misbehaves on request."""
 
 import asyncio
+import base64
 import json
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import trustme
 from aiohttp import web
 
 NAMESPACE = "speech"
@@ -107,7 +110,7 @@ class _Watch:
 
 
 class EndpointSliceServer:
-    """Serves the slices of one Service at http://127.0.0.1:port. An async context manager."""
+    """Serves the slices of one Service at https://127.0.0.1:port. An async context manager."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, str]] = []
@@ -128,10 +131,12 @@ class EndpointSliceServer:
         self._watches: set[_Watch] = set()
         self._runner: web.AppRunner | None = None
         self._port = 0
+        self._transports: set[asyncio.WriteTransport] = set()
+        self._authority = trustme.CA()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"https://127.0.0.1:{self._port}"
 
     @property
     def watches(self) -> int:
@@ -164,23 +169,29 @@ class EndpointSliceServer:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._authority.issue_cert("127.0.0.1").configure_cert(tls)
+        await web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=tls).start()
         self._runner, self._port = runner, runner.addresses[0][1]
 
     async def vanish(self) -> None:
         """Be absent: connections break and none is accepted."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            self.drop()
+            for transport in self._transports:
+                transport.abort()
+            self._transports.clear()
             await runner.cleanup()
 
     def kubeconfig(self, folder: Path) -> Path:
         """Write a file that leads here."""
+        authority = base64.b64encode(self._authority.cert_pem.bytes()).decode()
+        cluster = {"server": self.url, "certificate-authority-data": authority}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "test", "cluster": cluster}],
             "users": [{"name": "test", "user": {"token": "a-token"}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
@@ -223,10 +234,9 @@ class EndpointSliceServer:
     def drop(self) -> None:
         """Break all connections, in the middle of an event."""
         for watch in self._watches:
-            transport = watch.request.transport
-            if transport is not None:
-                transport.write(b'30\r\n{"type":"MODIFIED","object":{"kind":"Endpoi')
-                transport.close()
+            transport = _transport(watch.request)
+            transport.write(b'30\r\n{"type":"MODIFIED","object":{"kind":"Endpoi')
+            transport.abort()
 
     def fail_watches(self, failure: Mapping[str, Any]) -> None:
         """Tell those who watch an error."""
@@ -247,6 +257,7 @@ class EndpointSliceServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         query = dict(request.query)
         self.requests.append(query)
+        self._transports.add(_transport(request))
         await self.open_for_answers.wait()
         assert query["labelSelector"] == f"kubernetes.io/service-name={SERVICE}"
         assert request.headers["Authorization"] == "Bearer a-token"
@@ -287,6 +298,11 @@ class EndpointSliceServer:
             yield
         finally:
             self._watches.discard(watch)
+
+
+def _transport(request: web.Request) -> asyncio.WriteTransport:
+    assert isinstance(request.transport, asyncio.WriteTransport)
+    return request.transport
 
 
 def _line(kind: str, about: Mapping[str, Any]) -> bytes:

@@ -209,6 +209,11 @@ class EndpointSliceServer:
         """Delete a slice."""
         self._change("DELETED", self._slices.pop(name))
 
+    def put_none(self) -> None:
+        """Leave the Service without pods."""
+        for name in list(self._slices):
+            self.put(endpoint_slice(name, None))
+
     def bookmark(self) -> None:
         """Tell those who watch the version there is now, which a change of others has made."""
         self.version += 1

@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,27 +94,15 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def discovery(names: Names, registry: CollectorRegistry) -> KubernetesDiscovery:
-    metrics = DiscoveryMetrics(registry)
-    return KubernetesDiscovery(
-        lambda: ServiceEndpointSlices(NAMESPACE, SERVICE, answer_s=0.3, watch_s=30),
-        "grpc",
-        DnsDiscovery("splitter.speech.svc", 50051, metrics, resolve=names.resolve),
-        metrics,
-        IMPATIENT,
-    )
+    return discovery_of(names, registry)
 
 
 @pytest.fixture
 async def follower(
     discovery: KubernetesDiscovery, registry: CollectorRegistry
 ) -> AsyncIterator[Follower]:
-    following = Follower(discovery, registry)
-    task = asyncio.create_task(following.follow())
-    yield following
-    assert not task.done()
-    async with asyncio.timeout(1):
-        task.cancel()
-        await asyncio.wait([task])
+    async with following(discovery, registry) as follower:
+        yield follower
 
 
 async def test_pods_come_change_and_go(server: EndpointSliceServer, follower: Follower) -> None:
@@ -279,12 +267,13 @@ async def test_where_it_is_denied_dns_stands_in_until_it_is_not(
 
 
 async def test_before_the_api_server_ever_answered_dns_stands_in(
-    server: EndpointSliceServer, follower: Follower
+    server: EndpointSliceServer, names: Names, registry: CollectorRegistry
 ) -> None:
     server.open_for_answers.clear()
-    await follower.finds(BY_DNS)
-    server.open_for_answers.set()
-    await follower.finds(ONE, TWO)
+    async with following(discovery_of(names, registry, answer_s=0.2), registry) as follower:
+        await follower.finds(BY_DNS)
+        server.open_for_answers.set()
+        await follower.finds(ONE, TWO)
 
 
 async def test_without_credentials_dns_stands_in(
@@ -295,16 +284,9 @@ async def test_without_credentials_dns_stands_in(
 
 
 async def test_stopping_does_not_wait_for_a_slow_answer(
-    server: EndpointSliceServer, names: Names, registry: CollectorRegistry
+    server: EndpointSliceServer, discovery: KubernetesDiscovery, registry: CollectorRegistry
 ) -> None:
     server.open_for_answers.clear()
-    metrics = DiscoveryMetrics(registry)
-    discovery = KubernetesDiscovery(
-        lambda: ServiceEndpointSlices(NAMESPACE, SERVICE, answer_s=60, watch_s=60),
-        "grpc",
-        DnsDiscovery("splitter", 50051, metrics, resolve=names.resolve),
-        metrics,
-    )
     task = asyncio.create_task(Follower(discovery, registry).follow())
     await eventually(lambda: len(server.requests) == 1, "it is asked")
     async with asyncio.timeout(10):
@@ -324,7 +306,7 @@ async def test_stopping_ends_the_watch(
 
 
 async def test_dns_is_asked_again_and_again(names: Names, registry: CollectorRegistry) -> None:
-    with following_dns(names.resolve, registry) as follower:
+    async with following_dns(names.resolve, registry) as follower:
         await follower.finds(BY_DNS)
         names.addresses = [ONE, TWO]
         await follower.finds(ONE, TWO)
@@ -346,7 +328,7 @@ async def test_dns_that_does_not_answer(registry: CollectorRegistry) -> None:
         answer.wait(60)
         return [ONE]
 
-    with following_dns(slow, registry) as follower:
+    async with following_dns(slow, registry) as follower:
         late = {"source": "dns", "reason": "TimeoutError"}
         await eventually(lambda: follower.metric("discovery_failures_total", **late) >= 2, "late")
         answer.set()
@@ -357,20 +339,42 @@ def test_the_systems_resolver() -> None:
     assert resolve("127.0.0.1", 50051) == ["127.0.0.1:50051"]
     assert resolve("::1", 50051) == ["[::1]:50051"]
     assert resolve("localhost", 50051) in (["127.0.0.1:50051"], ["[::1]:50051"])
-    assert resolve("splitter.invalid", 50051) == []
+    # No name at all: refused as one that is not there, without a DNS server.
+    assert resolve("no such name", 50051) == []
 
 
-@contextmanager
-def following_dns(answer: Resolve, registry: CollectorRegistry) -> Iterator[Follower]:
-    discovery = DnsDiscovery(
-        "splitter", 50051, DiscoveryMetrics(registry), resolve=answer, poll_s=0.01, look_up_s=0.1
+def discovery_of(
+    names: Names, registry: CollectorRegistry, answer_s: float = 30
+) -> KubernetesDiscovery:
+    metrics = DiscoveryMetrics(registry)
+    return KubernetesDiscovery(
+        lambda: ServiceEndpointSlices(NAMESPACE, SERVICE, answer_s, watch_s=30),
+        "grpc",
+        DnsDiscovery("splitter.speech.svc", 50051, metrics, resolve=names.resolve),
+        metrics,
+        IMPATIENT,
     )
+
+
+@asynccontextmanager
+async def following(discovery: Discovery, registry: CollectorRegistry) -> AsyncIterator[Follower]:
     follower = Follower(discovery, registry)
     task = asyncio.create_task(follower.follow())
     try:
         yield follower
+        assert not task.done()
     finally:
         task.cancel()
+        await asyncio.wait([task])
+
+
+def following_dns(
+    answer: Resolve, registry: CollectorRegistry
+) -> AbstractAsyncContextManager[Follower]:
+    discovery = DnsDiscovery(
+        "splitter", 50051, DiscoveryMetrics(registry), resolve=answer, poll_s=0.01, look_up_s=0.1
+    )
+    return following(discovery, registry)
 
 
 def discovery_threads() -> list[threading.Thread]:

@@ -41,6 +41,7 @@ def test_the_name_that_dns_is_asked_for(
             {"DISCOVERY": "kubernetes", "SPLITTER_SERVICE": "a.b.svc", "NAMESPACE": "speech"},
             {"SPLITTER_SERVICE"},
         ),
+        ({"DISCOVERY": "dns", "SPLITTER_SERVICE": "a..b"}, {"SPLITTER_SERVICE"}),
         (
             {"DISCOVERY": "dns", "SPLITTER_SERVICE": "a", "SPLITTERS": "b:1"},
             {"SPLITTERS"},

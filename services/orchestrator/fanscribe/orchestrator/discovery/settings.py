@@ -57,9 +57,11 @@ class DiscoverySettings(Settings):
         discovery = info.data.get("discovery", "static")
         if discovery != "static" and not value:
             raise ValueError(f"FANSCRIBE_DISCOVERY={discovery} needs the name of a Service")
-        # DNS takes any name; one with dots is taken as it is.
-        if discovery == "kubernetes" and not _LABEL.fullmatch(value):
-            raise ValueError("a Service's name is letters a-z, digits and hyphens, without domain")
+        labels = value.split(".") if value else []
+        if not all(_LABEL.fullmatch(label) for label in labels):
+            raise ValueError("a name is letters a-z, digits and hyphens")
+        if discovery == "kubernetes" and len(labels) != 1:
+            raise ValueError("FANSCRIBE_DISCOVERY=kubernetes takes a Service's name without domain")
         return value
 
     @field_validator("namespace")

@@ -24,6 +24,10 @@ from tests.support.range_server import RangeServer
 from tests.support.speech import Recording
 from tests.support.stack import Cluster, metrics_of, nothing_left_running, service
 
+# Jobs that share a Triton share its batches, and a time stamp may come out one step of Whisper's
+# earlier or later than in a batch of other neighbours. It does so without any splitter lost, too.
+TIMES_WITHIN_MS = 20
+
 _log = logging.getLogger(__name__)
 
 # Which parts of the speech the four jobs are about, by where they start in seconds.
@@ -144,7 +148,10 @@ async def test_four_jobs_while_splitters_are_added_drained_and_killed(
     async with fleet(3, drain_s=3) as running, Client(orchestrator.address) as caller:
         jobs = [asyncio.create_task(events_of(caller, one.url, deadline_s=600)) for one in spoken]
         gone = await churned(running, jobs)
-        done = [same_text(await job, one.calm) for job, one in zip(jobs, spoken, strict=True)]
+        done = [
+            same_text(await job, one.calm, TIMES_WITHIN_MS)
+            for job, one in zip(jobs, spoken, strict=True)
+        ]
         assert gone["drained"] >= 2
         assert gone["killed"] >= 2
         page = await metrics_of(orchestrator)

@@ -1,7 +1,9 @@
 """Jobs that something happens to, held against what they tell when nothing does."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from fanscribe.client import Client, Completed, Options, Progress, Segment, Transcript
 from fanscribe.client.events import Event
@@ -21,16 +23,32 @@ async def events_of(
         return [event async for event in events]
 
 
-def same_text(events: list[Event], undisturbed: Transcript) -> Completed:
+def same_text(events: list[Event], undisturbed: Transcript, times_within_ms: int = 0) -> Completed:
     """Check that the text is whole, in order and told once; return the balance."""
     segments = [event for event in events if isinstance(event, Segment)]
-    assert segments == list(undisturbed.segments)
+    calm = undisturbed.segments
+    same = len(segments) == len(calm) and all(
+        _same(told, one, times_within_ms) for told, one in zip(segments, calm, strict=True)
+    )
+    assert same, _difference(segments, calm)
     done_ms = [event.done_ms for event in events if isinstance(event, Progress)]
     assert done_ms == sorted(done_ms)
     completed = events[-1]
     assert isinstance(completed, Completed)
     assert completed.coverage == undisturbed.completed.coverage
     return completed
+
+
+def _same(told: Segment, calm: Segment, times_within_ms: int) -> bool:
+    apart_ms = max(abs(told.start_ms - calm.start_ms), abs(told.end_ms - calm.end_ms))
+    moved = replace(told, start_ms=calm.start_ms, end_ms=calm.end_ms)
+    return apart_ms <= times_within_ms and moved == calm
+
+
+def _difference(told: Sequence[Segment], calm: Sequence[Segment]) -> str:
+    """What is told on one side only."""
+    extra = [f"+ {one}" for one in told if one not in calm]
+    return "\n".join([*extra, *(f"- {one}" for one in calm if one not in told)])
 
 
 async def has_sent_text(splitter: ServiceProcess) -> None:

@@ -157,7 +157,8 @@ async def test_four_jobs_while_splitters_are_added_drained_and_killed(
         page = await metrics_of(orchestrator)
         report = {**gone, "chunks": sum(one.macro_chunks for one in done), **attempts(page)}
         assert report["done"] == report["chunks"]
-        assert report["failed"] == 0
+        # Who is out of time hands its chunks back as lost, or as failed with the model's calls.
+        assert (report["overdue"], report["refused"]) == (0, 0)
         assert report["attempts"] == sum(one.macro_chunk_attempts for one in done)
         for name, number in report.items():
             record_property(name, number)

@@ -12,18 +12,13 @@ import pytest
 
 from fanscribe.client import (
     Client,
-    Completed,
-    Options,
-    Progress,
-    Segment,
     Transcript,
     TranscriptionError,
 )
-from fanscribe.client.events import Event
 from fanscribe.client.local_stack import LocalStack
-from fanscribe.client.service_process import ServiceProcess
 from fanscribe.runtime.errors import Reason
 from tests.support.audio import encode
+from tests.support.jobs import OPTIONS, events_of, has_sent_text, same_text
 from tests.support.polling import eventually
 from tests.support.processes import all_gone, media_processes
 from tests.support.range_server import Fault, RangeServer
@@ -38,9 +33,6 @@ from tests.support.stack import (
     service,
     splitters,
 )
-
-# Chunks of many windows, so that a part can be lost in the middle of one.
-OPTIONS = Options(macro_chunk_size_sec=30, micro_chunk_size_sec=5)
 
 
 @pytest.fixture(scope="module")
@@ -248,33 +240,3 @@ async def test_an_orchestrator_that_is_told_to_stop_finishes_its_jobs(
         same_text([event async for event in job], undisturbed)
         async with asyncio.timeout(30):
             assert await running.orchestrator.wait() == 0
-
-
-async def events_of(client: Client, url: str) -> list[Event]:
-    async with asyncio.timeout(120), aclosing(client.transcribe(url, OPTIONS)) as events:
-        return [event async for event in events]
-
-
-def same_text(events: list[Event], undisturbed: Transcript) -> Completed:
-    """Check that the text is whole, in order and told once; return the balance."""
-    segments = [event for event in events if isinstance(event, Segment)]
-    assert segments == list(undisturbed.segments)
-    done_ms = [event.done_ms for event in events if isinstance(event, Progress)]
-    assert done_ms == sorted(done_ms)
-    completed = events[-1]
-    assert isinstance(completed, Completed)
-    assert completed.coverage == undisturbed.completed.coverage
-    return completed
-
-
-async def has_sent_text(splitter: ServiceProcess) -> None:
-    """Wait until a splitter is in the middle of a chunk: it has told a part of it."""
-
-    async def midway() -> bool:
-        page = await metrics_of(splitter)
-        return (
-            page.total("fanscribe_splitter_micro_chunks_total", outcome="text") >= 2
-            and page.total("fanscribe_splitter_slots", state="used") > 0
-        )
-
-    await eventually(midway, f"{splitter.name} has sent text")

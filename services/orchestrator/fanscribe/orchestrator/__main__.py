@@ -5,9 +5,9 @@ import logging
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.timeline import samples_of_s
-from fanscribe.orchestrator.discovery import StaticDiscovery
+from fanscribe.orchestrator.discovery.wiring import discovery_of
 from fanscribe.orchestrator.job import Parts
-from fanscribe.orchestrator.metrics import OrchestratorMetrics
+from fanscribe.orchestrator.metrics import DiscoveryMetrics, OrchestratorMetrics
 from fanscribe.orchestrator.planner import Planner
 from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.service import TranscriberService
@@ -34,7 +34,8 @@ async def serve(settings: OrchestratorSettings) -> None:
         settings.chunk_attempts,
         settings.chunk_timeout_s,
     )
-    pool = SplitterPool(StaticDiscovery(settings.splitters), scheduler, settings.chunk_timeout_s)
+    discovery = discovery_of(settings, DiscoveryMetrics(registry))
+    pool = SplitterPool(discovery, scheduler, settings.chunk_timeout_s)
     server = Server([transcriber_pb2.DESCRIPTOR.services_by_name["Transcriber"].full_name])
     media_access = MediaAccess(settings.source_policy(), settings.media_limits())
     with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:

@@ -96,3 +96,31 @@ class OrchestratorMetrics:
         self._audio.labels("running").set(backlog.running_samples / SAMPLE_RATE)
         self._splitters.set(backlog.splitters)
         self._free_slots.set(backlog.free_slots)
+
+
+class DiscoveryMetrics:
+    """How the splitters are found."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._listed = Gauge(
+            "fanscribe_splitters_listed",
+            "Splitters that want work as the discovery tells, by who told last: static, "
+            "kubernetes, dns.",
+            ["source"],
+            registry=registry,
+        )
+        self._failures = Counter(
+            "fanscribe_discovery_failures",
+            "Times that a source of the discovery did not answer, by reason.",
+            ["source", "reason"],
+            registry=registry,
+        )
+
+    def listed(self, source: str, splitters: int) -> None:
+        """Note what a source has told; others count no more."""
+        self._listed.clear()
+        self._listed.labels(source).set(splitters)
+
+    def failed(self, source: str, reason: str) -> None:
+        """Count a failure."""
+        self._failures.labels(source, reason).inc()

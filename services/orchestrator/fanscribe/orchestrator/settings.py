@@ -1,28 +1,14 @@
 """Settings of an orchestrator."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from fanscribe.media.settings import MediaSettings
-from fanscribe.runtime.settings import CommaSeparated
+from fanscribe.orchestrator.discovery.settings import DiscoverySettings
 
 
-def _check_address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError(f"{value!r} is not host:port")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_check_address)]
-
-
-class OrchestratorSettings(MediaSettings):
+class OrchestratorSettings(DiscoverySettings, MediaSettings):
     """Read from the environment; see `Settings` for the names."""
 
-    # Addresses of the splitters, host:port, separated by commas.
-    splitters: CommaSeparated[Address] = ()
     # Nominal length of a macro chunk where the caller does not say.
     macro_chunk_size_sec: int = Field(default=300, ge=30, le=3600)
     # Greatest length of a micro chunk where the caller does not say.

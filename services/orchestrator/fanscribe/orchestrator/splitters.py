@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import Final
 
 import grpc
@@ -25,23 +26,41 @@ _Call = aio.StreamStreamCall[pb.SplitRequest, pb.SplitResponse]
 
 
 class SplitterPool:
-    """Follows the discovery: opens streams to new splitters, closes those to gone ones."""
+    """Follows the discovery: keeps a stream to each splitter that is listed.
+
+    One that is not listed any more is given nothing new, and its stream ends with the last chunk
+    that it has in hand: it drains, or it is not ready just now, and may well finish.
+    """
 
     def __init__(self, discovery: Discovery, scheduler: Scheduler, chunk_timeout_s: float) -> None:
         self._discovery = discovery
         self._scheduler = scheduler
         self._chunk_timeout_s = chunk_timeout_s
+        self._links: dict[str, SplitterLink] = {}  # those that end included
 
     async def run(self) -> None:
         """Keep the streams until cancelled."""
-        links: dict[str, asyncio.Task[None]] = {}
-        async with asyncio.TaskGroup() as group:
-            async for addresses in self._discovery.addresses():
-                for gone in links.keys() - addresses:
-                    links.pop(gone).cancel()
-                for address in sorted(addresses - links.keys()):
+        async with (
+            asyncio.TaskGroup() as group,
+            aclosing(self._discovery.addresses()) as changes,
+        ):
+            listed: frozenset[str] = frozenset()
+            async for addresses in changes:
+                fields = {"joined": sorted(addresses - listed), "left": sorted(listed - addresses)}
+                _log.info("%d splitters listed", len(addresses), extra={"fields": fields})
+                listed = addresses
+                for address, link in self._links.items():
+                    link.list(address in listed)
+                for address in sorted(listed - self._links.keys()):
                     link = SplitterLink(address, self._scheduler, self._chunk_timeout_s)
-                    links[address] = group.create_task(link.run())
+                    self._links[address] = link
+                    group.create_task(self._keep(link))
+
+    async def _keep(self, link: "SplitterLink") -> None:
+        # It may be listed again while its channel closes.
+        while link.wanted:
+            await link.run()
+        del self._links[link.address]
 
 
 class SplitterLink:
@@ -50,29 +69,56 @@ class SplitterLink:
     def __init__(self, address: str, scheduler: Scheduler, chunk_timeout_s: float) -> None:
         self.address = address
         self.free_slots = 0
+        self._told_free_slots = 0
+        self._listed = True
+        self._connected = False
+        self._changed = asyncio.Event()  # something that `wanted` depends on
         self._scheduler = scheduler
         self._chunk_timeout_s = chunk_timeout_s
         self._tasks: dict[tuple[str, int], ChunkTask] = {}
         self._requests: asyncio.Queue[pb.SplitRequest] = asyncio.Queue()
         self._assignments_sent = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether this splitter is listed, or has something in hand."""
+        return self._listed or bool(self._tasks)
+
     async def run(self) -> None:
+        """Keep a stream until it is wanted no more."""
+        async with open_channel(self.address) as channel, asyncio.TaskGroup() as group:
+            keeping = group.create_task(self._keep_stream(channel))
+            while self.wanted:
+                self._changed.clear()
+                await self._changed.wait()
+            # At once: nothing may be assigned to a stream that is about to end.
+            self._lost()
+            keeping.cancel()
+
+    async def _keep_stream(self, channel: aio.Channel) -> None:
         """Connect, and again whenever the stream ends, until cancelled."""
         backoff_s = _FIRST_BACKOFF_S
-        async with open_channel(self.address) as channel:
-            while True:
-                try:
-                    heard = await self._session(SplitterStub(channel).Split())
-                except grpc.RpcError as error:
-                    heard = self._assignments_sent > 0
-                    _log.warning("stream to splitter %s broke: %s", self.address, _code(error))
-                finally:
-                    self._lost()
-                backoff_s = _FIRST_BACKOFF_S if heard else min(2 * backoff_s, _LONGEST_BACKOFF_S)
-                await asyncio.sleep(backoff_s)
+        while True:
+            try:
+                heard = await self._session(SplitterStub(channel).Split())
+            except grpc.RpcError as error:
+                heard = self._assignments_sent > 0
+                _log.warning("stream to splitter %s broke: %s", self.address, _code(error))
+            finally:
+                self._lost()
+            backoff_s = _FIRST_BACKOFF_S if heard else min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            await asyncio.sleep(backoff_s)
+
+    def list(self, listed: bool) -> None:
+        """Take note of whether the discovery lists this splitter: unlisted it gets nothing new."""
+        if listed != self._listed:
+            self._listed = listed
+            self._changed.set()
+            self._offer(self._told_free_slots)
 
     def assign(self, task: ChunkTask) -> None:
         """Send an assignment."""
+        self._told_free_slots -= 1
         self.free_slots -= 1
         self._assignments_sent += 1
         self._tasks[_key(task)] = task
@@ -87,6 +133,7 @@ class SplitterLink:
     def cancel(self, task: ChunkTask) -> None:
         """Send a cancel, and listen no more."""
         if self._tasks.pop(_key(task), None) is not None:
+            self._changed.set()
             cancel = pb.ChunkCancel(chunk=chunk_ref_of(task))
             self._requests.put_nowait(pb.SplitRequest(cancel=cancel))
 
@@ -109,9 +156,11 @@ class SplitterLink:
             await call.write(await self._requests.get())
 
     def _lost(self) -> None:
-        self.free_slots = 0
+        self._connected = False
+        self._told_free_slots = self.free_slots = 0
         self._assignments_sent = 0
         self._tasks.clear()
+        self._changed.set()
         self._requests = asyncio.Queue()
         self._scheduler.splitter_left(self)
 
@@ -120,8 +169,8 @@ class SplitterLink:
             case "capacity":
                 capacity = response.capacity
                 unseen = self._assignments_sent - capacity.assignments_received
-                self.free_slots = 0 if capacity.draining else capacity.free_slots - unseen
-                self._scheduler.splitter_changed(self)
+                self._connected = True
+                self._offer(0 if capacity.draining else capacity.free_slots - unseen)
             case "micro_result":
                 if task := self._task(response.micro_result.chunk):
                     self._scheduler.micro_received(task, micro_result_of(response.micro_result))
@@ -130,15 +179,20 @@ class SplitterLink:
             case "chunk_failed":
                 self._failed(response.chunk_failed)
 
+    def _offer(self, free_slots: int) -> None:
+        """Let the scheduler use the slots that the splitter tells, as long as it is listed."""
+        self._told_free_slots = free_slots
+        self.free_slots = free_slots if self._listed else 0
+        if self._connected:
+            self._scheduler.splitter_changed(self)
+
     def _done(self, done: pb.ChunkDone) -> None:
-        if task := self._task(done.chunk):
-            del self._tasks[_key(task)]
+        if task := self._ended(done.chunk):
             task.job.attempt_ended(done.bytes_fetched, list(done.warnings))
             self._scheduler.attempt_done(task, done.end_sample)
 
     def _failed(self, failed: pb.ChunkFailed) -> None:
-        if task := self._task(failed.chunk):
-            del self._tasks[_key(task)]
+        if task := self._ended(failed.chunk):
             if failed.refused:
                 self._scheduler.attempt_refused(task)
                 return
@@ -147,6 +201,13 @@ class SplitterLink:
             reason = Reason(failed.reason) if known else Reason.INTERNAL
             error = FanscribeError(reason, failed.message)
             self._scheduler.attempt_failed(task, error, failed.retryable)
+
+    def _ended(self, ref: pb.ChunkRef) -> ChunkTask | None:
+        """Forget the attempt that has ended."""
+        if task := self._task(ref):
+            del self._tasks[_key(task)]
+            self._changed.set()
+        return task
 
     def _task(self, ref: pb.ChunkRef) -> ChunkTask | None:
         """Find the attempt a response is about; None if it was cancelled meanwhile."""

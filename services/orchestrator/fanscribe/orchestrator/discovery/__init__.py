@@ -1,13 +1,13 @@
-"""Where the splitters are."""
+"""Where the splitters are. Only here is Kubernetes known."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Protocol
 
 
 class Discovery(Protocol):
-    """Finds the addresses of splitters."""
+    """Finds the addresses of the splitters that want work."""
 
-    def addresses(self) -> AsyncIterator[frozenset[str]]:
+    def addresses(self) -> AsyncGenerator[frozenset[str], None]:
         """Yield all addresses (host:port) now, and again whenever they change."""
         ...
 
@@ -18,6 +18,6 @@ class StaticDiscovery:
     def __init__(self, addresses: Iterable[str]) -> None:
         self._addresses = frozenset(addresses)
 
-    async def addresses(self) -> AsyncIterator[frozenset[str]]:
+    async def addresses(self) -> AsyncGenerator[frozenset[str], None]:
         """Yield the list once."""
         yield self._addresses

@@ -129,6 +129,19 @@ def test_only_speech_without_text_is_a_hole() -> None:
     assert guards.holes(excerpt(20_000), []) == []
 
 
+def test_a_segment_lasts_no_longer_than_its_words_can(vocabulary: Vocabulary) -> None:
+    def end_ms(text: str, speech: Stretches | None) -> int:
+        heard = hypothesis(vocabulary, (0, text, 18_000), of=excerpt(20_000, speech))
+        return guards.segments_of(heard, vocabulary)[0].end_ms
+
+    talk = ((1000, 2000), (3000, 19_000))
+    assert end_ms("In this regard.", talk) == 3200
+    # The speech counts, not the time; and without knowing where it is, the timestamp.
+    assert end_ms("In this regard.", ((15_000, 18_000),)) == 18_000
+    assert end_ms("In this regard.", None) == 18_000
+    assert end_ms("one two three four five six seven " * 3, talk) == 18_000
+
+
 def test_holes_are_told_on_the_windows_clock() -> None:
     window = excerpt(20_000, speech=((5000, 9000),)).window
     assert guards.holes(Excerpt(window, 4000, 12_000, [], None), [Segment(5000, 8000, [1])]) == [

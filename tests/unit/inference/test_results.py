@@ -2,9 +2,16 @@
 
 from typing import Any
 
+import numpy as np
+from fanscribe_whisper.batches import Window
+from fanscribe_whisper.options import Options, Stretches
 from fanscribe_whisper.results import _move_to_speech
 
 SPEECH = ((1000, 2000), (3000, 4000))
+
+
+def window(speech: Stretches | None) -> Window:
+    return Window(np.zeros(5 * 16_000, np.int16), Options(speech=speech), [])
 
 
 def timed(start_ms: int, end_ms: int, *words: tuple[int, int]) -> dict[str, Any]:
@@ -16,7 +23,7 @@ def timed(start_ms: int, end_ms: int, *words: tuple[int, int]) -> dict[str, Any]
 
 
 def moved(segment: dict[str, Any]) -> dict[str, Any]:
-    _move_to_speech(segment, SPEECH)
+    _move_to_speech(segment, window(SPEECH))
     return segment
 
 
@@ -36,5 +43,5 @@ def test_a_word_in_silence_stays_there_and_in_its_segment() -> None:
 
 def test_without_known_speech_times_stay() -> None:
     segment = timed(0, 900)
-    _move_to_speech(segment, ())
+    _move_to_speech(segment, window(None))
     assert segment == timed(0, 900)

@@ -32,10 +32,17 @@ class Window:
         """Length of the audio in milliseconds, at least 1."""
         return max(1, len(self.samples) * 1000 // SAMPLE_RATE)
 
+    def speech_within(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """Return the stretches of [start_ms, end_ms) that are known to be speech."""
+        return [
+            (max(start, start_ms), min(end, end_ms))
+            for start, end in self.options.speech or ()
+            if start < end_ms and end > start_ms
+        ]
+
     def speech_ms(self, start_ms: int, end_ms: int) -> int:
         """How much of [start_ms, end_ms) is known to be speech."""
-        speech = self.options.speech or ()
-        return sum(max(0, min(end, end_ms) - max(start, start_ms)) for start, end in speech)
+        return sum(end - start for start, end in self.speech_within(start_ms, end_ms))
 
 
 @dataclass(frozen=True, eq=False)

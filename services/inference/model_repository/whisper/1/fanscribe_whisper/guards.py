@@ -35,6 +35,10 @@ REPEATED_CHARACTERS: Final = 10
 REPEATED_TOKENS: Final = 8
 # Fewer words in each second of speech are not all of what was said.
 MIN_WORDS_PER_S: Final = 0.8
+# Nobody draws out words for longer than the first, on average; where somebody seems to, they are
+# believed to have taken the second.
+LONGEST_WORD_MS: Final = 1_000
+USUAL_WORD_MS: Final = 400
 # Speech without text that is worth another look.
 HOLE_MS: Final = 1_200
 # Around a hole: its onset, and what the timestamps cost in precision.
@@ -50,13 +54,22 @@ def silent(hypothesis: Hypothesis) -> bool:
 
 
 def segments_of(hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Segment]:
-    """Segments of an excerpt's text; milliseconds from the excerpt's start."""
-    return split_segments(
+    """Segments of an excerpt's text; milliseconds from the excerpt's start.
+
+    None lasts longer than its words can: three words with a timestamp at the end of a window are
+    not all that was said in it.
+    """
+    segments = split_segments(
         hypothesis.tokens,
         vocabulary.end_of_text,
         vocabulary.timestamp_begin,
         hypothesis.excerpt.audio_ms,
     )
+    if not is_unspaced(hypothesis.language):
+        for segment in segments:
+            words = len(vocabulary.decode(segment.tokens).split())
+            segment.end_ms = _believed_end_ms(hypothesis.excerpt, segment, words)
+    return segments
 
 
 def looping(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
@@ -163,12 +176,24 @@ def holes(excerpt: Excerpt, segments: Sequence[Segment]) -> list[tuple[int, int]
     return found
 
 
+def _believed_end_ms(excerpt: Excerpt, segment: Segment, words: int) -> int:
+    offset_ms = excerpt.start_ms
+    stretches = excerpt.window.speech_within(
+        offset_ms + segment.start_ms, offset_ms + segment.end_ms
+    )
+    speech_ms = sum(end_ms - start_ms for start_ms, end_ms in stretches)
+    if speech_ms <= (words + 1) * LONGEST_WORD_MS:
+        return segment.end_ms
+    spoken_ms = words * USUAL_WORD_MS
+    for start_ms, end_ms in stretches:
+        if spoken_ms <= end_ms - start_ms:
+            return start_ms + spoken_ms - offset_ms
+        spoken_ms -= end_ms - start_ms
+    return segment.end_ms
+
+
 def _around_speech(excerpt: Excerpt, start_ms: int, end_ms: int) -> tuple[int, int]:
-    within = [
-        (max(start, start_ms), min(end, end_ms))
-        for start, end in excerpt.window.options.speech or ()
-        if start < end_ms and end > start_ms
-    ]
+    within = excerpt.window.speech_within(start_ms, end_ms)
     return (
         max(excerpt.start_ms, within[0][0] - HOLE_MARGIN_MS),
         min(excerpt.end_ms, within[-1][1] + HOLE_MARGIN_MS),

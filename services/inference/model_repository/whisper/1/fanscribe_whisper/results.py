@@ -8,7 +8,6 @@ from fanscribe_whisper.batches import Window
 from fanscribe_whisper.decoder import Alignment
 from fanscribe_whisper.guards import HOLE_MS, segments_of, silent
 from fanscribe_whisper.hypothesis import Hypothesis
-from fanscribe_whisper.options import Stretches
 from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.words import TimedWord, split_words, time_words
@@ -29,7 +28,7 @@ def build_result(
     free_ms = 0
     for hypothesis in hypotheses:
         for segment in _segments(hypothesis, alignments.get(hypothesis), vocabulary):
-            _move_to_speech(segment, window.options.speech or ())
+            _move_to_speech(segment, window)
             segments.append(_within(segment, free_ms, window.audio_ms))
             free_ms = segments[-1]["end_ms"]
     result: dict[str, Any] = {
@@ -76,17 +75,15 @@ def _segments(
             }
 
 
-def _move_to_speech(segment: dict[str, Any], speech: Stretches) -> None:
+def _move_to_speech(segment: dict[str, Any], window: Window) -> None:
     """Let what begins or ends in silence begin and end with the speech in it.
 
     Attention and timestamp tokens set in early and fade late: nobody speaks there.
     """
     for timed in (segment, *segment["words"]):
-        start_ms, end_ms = timed["start_ms"], timed["end_ms"]
-        heard = [(start, end) for start, end in speech if start < end_ms and end > start_ms]
+        heard = window.speech_within(timed["start_ms"], timed["end_ms"])
         if heard:
-            timed["start_ms"] = max(start_ms, heard[0][0])
-            timed["end_ms"] = min(end_ms, heard[-1][1])
+            timed["start_ms"], timed["end_ms"] = heard[0][0], heard[-1][1]
     # A word that lies all in silence stays where it is, and in its segment.
     for word in segment["words"]:
         segment["start_ms"] = min(segment["start_ms"], word["start_ms"])

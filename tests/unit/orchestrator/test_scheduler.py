@@ -207,6 +207,21 @@ def test_attempts_are_bounded_and_the_error_tells_the_last_reason(
     assert splitter.tasks == []
 
 
+def test_failures_of_a_chunk_that_gets_on_do_not_add_up(scheduler: Scheduler, clock: Clock) -> None:
+    a_job, splitter = job(scheduler, "a", 1), joined(scheduler)
+    span = Span(0, 16_000)
+    text = MicroResult(span, span.samples, span.samples, 0, language="en", segments=())
+    for _ in range(10):
+        (task,) = splitter.tasks
+        scheduler.micro_received(task, text)
+        splitter.tasks.clear()
+        splitter.free_slots += 1
+        scheduler.attempt_failed(task, LOST, retryable=True)
+        clock.advance(60)
+    assert a_job.error is None
+    assert splitter.finish(scheduler).attempt == 11
+
+
 def test_a_final_failure_is_not_repeated(scheduler: Scheduler, clock: Clock) -> None:
     one = job(scheduler, "one", 1)
     splitter = joined(scheduler)

@@ -112,6 +112,9 @@ class Scheduler:
 
     def micro_received(self, task: ChunkTask, result: MicroResult) -> None:
         """Hand the text of a micro chunk to its job."""
+        # Only failures in a row count: splitters that come and go may share a chunk for as long as
+        # it gets on, and it cannot get on for ever.
+        task.failures = 0
         task.job.micro_received(task.chunk, result)
         self._publish()
 

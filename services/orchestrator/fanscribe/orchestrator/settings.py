@@ -21,7 +21,7 @@ class OrchestratorSettings(DiscoverySettings, MediaSettings):
     planned_chunks: int = Field(default=64, ge=1)
     # Jobs at a time; more are refused.
     max_jobs: int = Field(default=64, ge=1)
-    # Attempts at one macro chunk before the job fails.
+    # Attempts at one macro chunk, in a row and without any text of it, before the job fails.
     chunk_attempts: int = Field(default=4, ge=1, le=20)
     # How long one attempt at a macro chunk may take before it is given to another splitter.
     chunk_timeout_s: float = Field(default=900, gt=0)

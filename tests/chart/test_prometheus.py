@@ -13,6 +13,7 @@ from fanscribe.client import Client
 from fanscribe.client.local_stack import LocalStack
 from fanscribe.inference.launcher import free_ports
 from tests.chart.charts import resources
+from tests.chart.test_scaling import TRITON
 from tests.support.polling import eventually
 
 RECORDING_S = 10 * 3600
@@ -116,6 +117,10 @@ async def test_triggers_have_one_answer_idle_and_busy(
             return waiting > 0
 
         await eventually(queued, "windows wait in Triton's queue", deadline_s=60)
+        for name in TRITON:
+            # Those of GPUs exist where one is.
+            if not name.startswith("nv_gpu"):
+                assert await prometheus.ask(f'count({name}{{model="whisper"}}) > 0'), name
     finally:
         await events.aclose()
     await eventually(idle, "a job that was given up is outstanding no longer", deadline_s=60)

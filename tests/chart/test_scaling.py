@@ -16,9 +16,15 @@ from fanscribe.splitter.metrics import SplitterMetrics
 from tests.chart.charts import MATRIX, one, resources
 
 TRITON = {
+    "nv_gpu_memory_total_bytes",
+    "nv_gpu_memory_used_bytes",
+    "nv_gpu_utilization",
+    "nv_inference_compute_infer_duration_us",
+    "nv_inference_count",
+    "nv_inference_exec_count",
     "nv_inference_queue_duration_us",
-    "nv_inference_request_success",
     "nv_inference_request_failure",
+    "nv_inference_request_success",
 }
 OWN = 'namespace="speech",app_kubernetes_io_instance="demo"'
 
@@ -46,16 +52,27 @@ def _known_series() -> set[str]:
     registry = CollectorRegistry()
     OrchestratorMetrics(registry)
     SplitterMetrics(registry)
+    suffixes = {"counter": "_total", "histogram": "_bucket"}
     return TRITON | {
-        f"{family.name}_total" if family.type == "counter" else family.name
-        for family in registry.collect()
+        f"{family.name}{suffixes.get(family.type, '')}" for family in registry.collect()
     }
+
+
+def _panels() -> list[str]:
+    """Queries of the dashboard, with an interval where Grafana would put one."""
+    found = one(resources("everything"), "ConfigMap", "dashboard")
+    dashboard = json.loads(found["data"]["fanscribe.json"])
+    return [
+        target["expr"].replace("$__rate_interval", "5m")
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+    ]
 
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_queries_ask_for_series_that_exist(name: str) -> None:
     queries = [trigger["query"] for trigger in _triggers(name).values()]
-    queries += [rule["expr"] for rule in _rules(name)]
+    queries += [rule["expr"] for rule in _rules(name)] + _panels()
     asked = set(re.findall(r"\b(?:fanscribe|nv)_\w+", " ".join(queries)))
     assert asked <= _known_series()
 
@@ -162,6 +179,13 @@ def _rule_file(tmp_path: Path) -> Path:
     (rules,) = (one for one in resources("gpu") if one["kind"] == "PrometheusRule")
     file.write_text(yaml.safe_dump(rules["spec"]))
     return file
+
+
+def test_the_dashboard_asks_valid_queries(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{index}", "expr": query} for index, query in enumerate(_panels())]
+    file = tmp_path / "panels.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    _promtool("check", "rules", file)
 
 
 def test_alerts_are_valid_rules(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import math
 import os
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from fanscribe.inference.errors import SetupError
 from fanscribe.inference.repository import ModelConfig, build_repository
@@ -37,20 +39,13 @@ def main() -> None:
 
 
 def model_config(settings: InferenceSettings, weights: Path) -> ModelConfig:
-    """The settings that the model is told, with the device's defaults filled in."""
-    return ModelConfig(
-        weights=weights,
-        device=settings.device,
-        compute_type=settings.effective_compute_type,
-        instances=settings.effective_instances,
-        threads=settings.threads,
-        max_batch_size=settings.max_batch_size,
-        queue_delay_ms=settings.queue_delay_ms,
-        padding_ms=settings.padding_ms,
-        bucket_ms=settings.bucket_ms,
-        group_size=settings.effective_group_size,
-        guards=settings.guards,
-    )
+    """What the model is told: the settings of these names, with the device's defaults filled in."""
+    names = {field.name for field in fields(ModelConfig)} - {"weights"}
+    told: dict[str, Any] = {
+        name: getattr(settings, f"effective_{name}", None) or getattr(settings, name)
+        for name in names
+    }
+    return ModelConfig(weights=weights, **told)
 
 
 def arguments(settings: InferenceSettings, repository: Path) -> list[str]:

@@ -1,6 +1,10 @@
-"""Writes the golden renders anew: `python -m tests.chart.golden`, then look at the difference."""
+"""Writes anew what is derived: `python -m tests.chart.golden`, then look at the difference.
+
+The renders that are kept, and the settings that the schema knows.
+"""
 
 from tests.chart.charts import GOLDEN, render
+from tests.chart.settings import write_settings
 
 # The defaults whole, and what most installations on GPUs look like.
 KEPT = ("default", "gpu", "inference-only")
@@ -12,5 +16,6 @@ def rendered(name: str) -> str:
 
 
 if __name__ == "__main__":
+    write_settings()
     for name in KEPT:
         (GOLDEN / f"{name}.yaml").write_text(rendered(name))

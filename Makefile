@@ -12,7 +12,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BUILD = $(BUILDER) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format protos chart-check images bench bench-media
+.PHONY: help setup demo test test-all lint format protos bench bench-media
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,7 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
+.PHONY: chart-check images
 chart-check: setup $(HELM) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 

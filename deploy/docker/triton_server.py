@@ -1,0 +1,68 @@
+"""Entry point of the GPU image: lays out the model repository, then becomes `tritonserver`.
+
+Takes the same FANSCRIBE_* settings as `python -m fanscribe.inference`, which starts the Triton of a
+wheel; arguments are handed on to tritonserver. Exits 78 if the settings or the weights are not fit.
+"""
+
+import logging
+import math
+import os
+import sys
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from fanscribe.inference.errors import SetupError
+from fanscribe.inference.repository import ModelConfig, build_repository
+from fanscribe.inference.settings import InferenceSettings
+from fanscribe.inference.weights import resolve_weights
+from fanscribe.runtime.logs import configure_logs
+from fanscribe.runtime.settings import read_settings
+
+_log = logging.getLogger("fanscribe.inference")
+
+
+def main() -> None:
+    """Prepare, and hand over the process: signals reach Triton itself."""
+    settings = read_settings(InferenceSettings)
+    configure_logs("inference", settings.log_level)
+    try:
+        weights = resolve_weights(settings.model, settings.cache_dir, settings.model_sha256)
+        repository = Path(tempfile.mkdtemp(prefix="fanscribe-models-"))
+        build_repository(repository, model_config(settings, weights))
+    except SetupError as error:
+        _log.critical("%s", error)
+        sys.exit(78)  # EX_CONFIG of sysexits.h
+    command = ["tritonserver", *arguments(settings, repository), *sys.argv[1:]]
+    os.execvp(command[0], command)  # noqa: S606  no shell is wanted
+
+
+def model_config(settings: InferenceSettings, weights: Path) -> ModelConfig:
+    """What the model is told: the settings of these names, with the device's defaults filled in."""
+    names = {field.name for field in fields(ModelConfig)} - {"weights"}
+    told: dict[str, Any] = {
+        name: getattr(settings, f"effective_{name}", None) or getattr(settings, name)
+        for name in names
+    }
+    return ModelConfig(weights=weights, **told)
+
+
+def arguments(settings: InferenceSettings, repository: Path) -> list[str]:
+    """What tritonserver is told."""
+    return [
+        f"--model-repository={repository}",
+        f"--grpc-address={settings.host}",
+        f"--grpc-port={settings.port}",
+        f"--http-address={settings.host}",
+        f"--http-port={settings.http_port}",
+        f"--metrics-address={settings.host}",
+        f"--metrics-port={settings.metrics_port}",
+        # Requests in hand are finished, queued ones too.
+        f"--exit-timeout-secs={math.ceil(settings.drain_s)}",
+        "--strict-readiness=true",
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from fanscribe.media.timeline import Span, ms_of
+from fanscribe.runtime.channels import CHANNEL_OPTIONS
 from fanscribe.runtime.errors import FanscribeError, Reason
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.settings import SplitterSettings
@@ -86,7 +87,11 @@ class Transcriber:
 
     async def __aenter__(self) -> Self:
         """Open the connection; nothing is sent yet."""
-        self._client = triton.InferenceServerClient(self._settings.inference_address)
+        self._client = triton.InferenceServerClient(
+            self._settings.inference_address,
+            # A name of several addresses is several Tritons, and they share the work.
+            channel_args=[*CHANNEL_OPTIONS, ("grpc.lb_policy_name", "round_robin")],
+        )
         return self
 
     async def __aexit__(

@@ -16,8 +16,8 @@ BEAMS: Final = Search(beams=5)
 # What failed with all beams may not repeat itself.
 UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
 
-# Looked at between the steps of the work; raises to end it.
-Check = Callable[[Sequence[Excerpt]], None]
+# Called between the steps of the work on a group; raises to end it.
+Check = Callable[[], None]
 
 
 class Scrutiny:
@@ -79,7 +79,7 @@ class Scrutiny:
         places = [place for place, hypothesis in enumerate(best) if wanting(hypothesis)]
         if not places:
             return
-        self._check([best[place].excerpt for place in places])
+        self._check()
         for place, second in zip(places, again([best[place] for place in places]), strict=True):
             suspect = guards.looping(best[place], self._vocabulary)
             best[place] = self._better(best[place], self._without_loop(second, suspect=suspect))
@@ -116,9 +116,9 @@ class Scrutiny:
     def _decoded(
         self, group: Sequence[Excerpt], features: Floats, search: Search
     ) -> list[Hypothesis]:
-        self._check(group)
+        self._check()
         encoded = self._decoder.encode(features, self._tuning.encoder_size)
-        self._check(group)
+        self._check()
         return self._decoder.decode(group, encoded, search)
 
     def _without_loop(self, hypothesis: Hypothesis, *, suspect: bool = False) -> Hypothesis:

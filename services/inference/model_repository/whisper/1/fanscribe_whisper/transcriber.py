@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -55,14 +56,10 @@ class Transcriber:
         `abandoned` is asked between the steps of a group. A group that nobody waits for is not
         computed to its end: its windows come without a result.
         """
-
-        def check(excerpts: Sequence[Excerpt]) -> None:
-            if all(abandoned(excerpt.window) for excerpt in excerpts):
-                raise AbandonedError
-
-        scrutiny = Scrutiny(self._decoder, self._tuning, check)
         groups = batches(map(whole, windows), self._tuning.padding, self._tuning.group_size)
         for group, features in self._with_features(groups):
+            check = partial(_check, group, abandoned)
+            scrutiny = Scrutiny(self._decoder, self._tuning, check)
             try:
                 heard = self._heard(group, features, scrutiny)
             except AbandonedError:
@@ -112,3 +109,9 @@ class Transcriber:
             aligned = self._decoder.align(group, start_sequence, frames)
             alignments.update(zip(group, aligned, strict=True))
         return alignments
+
+
+def _check(group: Sequence[Excerpt], abandoned: Callable[[Window], bool]) -> None:
+    """Raise AbandonedError if nobody waits for any window of a group."""
+    if all(abandoned(excerpt.window) for excerpt in group):
+        raise AbandonedError

@@ -9,9 +9,7 @@ import math
 import os
 import sys
 import tempfile
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from fanscribe.inference.errors import SetupError
 from fanscribe.inference.repository import ModelConfig, build_repository
@@ -30,22 +28,12 @@ def main() -> None:
     try:
         weights = resolve_weights(settings.model, settings.cache_dir, settings.model_sha256)
         repository = Path(tempfile.mkdtemp(prefix="fanscribe-models-"))
-        build_repository(repository, model_config(settings, weights))
+        build_repository(repository, ModelConfig.of(settings, weights))
     except SetupError as error:
         _log.critical("%s", error)
         sys.exit(78)  # EX_CONFIG of sysexits.h
     command = ["tritonserver", *arguments(settings, repository), *sys.argv[1:]]
     os.execvp(command[0], command)  # noqa: S606  no shell is wanted
-
-
-def model_config(settings: InferenceSettings, weights: Path) -> ModelConfig:
-    """What the model is told: the settings of these names, with the device's defaults filled in."""
-    names = {field.name for field in fields(ModelConfig)} - {"weights"}
-    told: dict[str, Any] = {
-        name: getattr(settings, f"effective_{name}", None) or getattr(settings, name)
-        for name in names
-    }
-    return ModelConfig(weights=weights, **told)
 
 
 def arguments(settings: InferenceSettings, repository: Path) -> list[str]:

@@ -52,20 +52,7 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
     weights = None
     if settings.model != STAND_IN:
         weights = resolve_weights(settings.model, settings.cache_dir, settings.model_sha256)
-    config = ModelConfig(
-        weights=weights,
-        device=settings.device,
-        compute_type=settings.effective_compute_type,
-        instances=settings.effective_instances,
-        threads=settings.threads,
-        max_batch_size=settings.max_batch_size,
-        queue_delay_ms=settings.queue_delay_ms,
-        padding_ms=settings.padding_ms,
-        bucket_ms=settings.bucket_ms,
-        group_size=settings.effective_group_size,
-        encoder_size=settings.effective_encoder_size,
-        guards=settings.guards,
-    )
+    config = ModelConfig.of(settings, weights)
     build_repository(folder / "models", config)
     installation.copy_backend(folder / "backends")
     ports = free_ports(settings.host, [settings.port, settings.http_port, settings.metrics_port])

@@ -3,9 +3,10 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from fanscribe.inference.errors import SetupError
+from fanscribe.inference.settings import InferenceSettings
 
 # The committed configuration ends here; what follows is written for each machine.
 MARK: Final = "# ---- What follows differs between machines"
@@ -33,6 +34,24 @@ class ModelConfig:
     group_size: int
     encoder_size: int
     guards: bool
+
+    @classmethod
+    def of(cls, settings: InferenceSettings, weights: Path | None) -> Self:
+        """What the settings ask for, with the device's defaults filled in."""
+        return cls(
+            weights=weights,
+            device=settings.device,
+            compute_type=settings.effective_compute_type,
+            instances=settings.effective_instances,
+            threads=settings.threads,
+            max_batch_size=settings.max_batch_size,
+            queue_delay_ms=settings.queue_delay_ms,
+            padding_ms=settings.padding_ms,
+            bucket_ms=settings.bucket_ms,
+            group_size=settings.effective_group_size,
+            encoder_size=settings.effective_encoder_size,
+            guards=settings.guards,
+        )
 
     def render(self) -> str:
         """Write it as text of Triton's ModelConfig."""

@@ -57,6 +57,11 @@ class MicroChunk:
         return self.audio_start_sample < self.span.start_sample
 
     @property
+    def overlaps(self) -> bool:
+        """Whether the one before or after it has a part of its audio too."""
+        return self.continues or self.cut_in_speech
+
+    @property
     def overlap_samples(self) -> int:
         """How much of the audio the one before it has too."""
         return max(0, self.span.start_sample - self.audio_start_sample)

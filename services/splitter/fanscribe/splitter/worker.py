@@ -143,8 +143,7 @@ class Attempt:
         """Start on a micro chunk; waits only until there is room for it."""
         self._metrics.audio_seconds.inc(chunk.span.samples / samples_of_s(1))
         # The text of its neighbour depends on one that overlaps, even if its own is known.
-        overlaps = chunk.continues or chunk.cut_in_speech
-        if self._known(chunk) and not overlaps:
+        if self._known(chunk) and not chunk.overlaps:
             self._metrics.micro_chunks.labels("kept").inc()
         elif not len(chunk.audio):
             self._metrics.micro_chunks.labels("silent").inc()
@@ -180,11 +179,10 @@ class Attempt:
             await self._report(piece.chunk, transcript)
 
     async def _text(self, chunk: MicroChunk) -> Transcript:
-        overlaps = chunk.continues or chunk.cut_in_speech
         while True:
             asked = self._assignment.options
             # Texts are joined word by word.
-            options = replace(asked, word_timestamps=True) if overlaps else asked
+            options = replace(asked, word_timestamps=True) if chunk.overlaps else asked
             transcript = await self._model.transcribe(chunk.audio, options, chunk.speech)
             decided = self._assignment.options.language
             # Otherwise the language was decided meanwhile, and it is another one.

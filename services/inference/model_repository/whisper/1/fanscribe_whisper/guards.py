@@ -1,6 +1,6 @@
 """Signs that a hypothesis is not what was said: pure functions."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -166,14 +166,20 @@ def holes(excerpt: Excerpt, segments: Sequence[Segment]) -> list[tuple[int, int]
 
     `segments` are those of the excerpt, in time order.
     """
-    found: list[tuple[int, int]] = []
-    free_ms = excerpt.start_ms
     texts = [(excerpt.start_ms + s.start_ms, excerpt.start_ms + s.end_ms) for s in segments]
-    for start_ms, end_ms in [*texts, (excerpt.end_ms, excerpt.end_ms)]:
+    return [_around_speech(excerpt, start, end) for start, end in untold(excerpt, texts)]
+
+
+def untold(excerpt: Excerpt, texts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of an excerpt between its texts that have speech worth another look.
+
+    All are [start_ms, end_ms) of its window; the texts in time order.
+    """
+    free_ms = excerpt.start_ms
+    for start_ms, end_ms in (*texts, (excerpt.end_ms, excerpt.end_ms)):
         if excerpt.window.speech_ms(free_ms, start_ms) >= HOLE_MS:
-            found.append(_around_speech(excerpt, free_ms, start_ms))
+            yield free_ms, start_ms
         free_ms = max(free_ms, end_ms)
-    return found
 
 
 def _believed_end_ms(excerpt: Excerpt, segment: Segment, words: int) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fanscribe_whisper.batches import Window
+from fanscribe_whisper.batches import Window, whole
 from fanscribe_whisper.decoder import Alignment
-from fanscribe_whisper.guards import HOLE_MS, segments_of, silent
+from fanscribe_whisper.guards import segments_of, silent, untold
 from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -100,14 +100,8 @@ def _within(segment: dict[str, Any], free_ms: int, limit_ms: int) -> dict[str, A
 
 def _wordless_ms(window: Window, segments: Sequence[Mapping[str, Any]]) -> int:
     """Speech that is in no segment, where it is long enough to have been looked at again."""
-    found_ms = 0
-    free_ms = 0
-    edges = [(segment["start_ms"], segment["end_ms"]) for segment in segments]
-    for start_ms, end_ms in [*edges, (window.audio_ms, window.audio_ms)]:
-        missing_ms = window.speech_ms(free_ms, start_ms)
-        found_ms += missing_ms if missing_ms >= HOLE_MS else 0
-        free_ms = end_ms
-    return found_ms
+    texts = [(segment["start_ms"], segment["end_ms"]) for segment in segments]
+    return sum(window.speech_ms(start, end) for start, end in untold(whole(window), texts))
 
 
 def _words(

@@ -29,9 +29,14 @@ class Scrutiny:
         self._tuning = tuning
         self._check = check
 
-    def decoded(self, group: Sequence[Excerpt], features: Floats) -> list[Hypothesis]:
-        """Decode a batch, greedily."""
-        return self._decoded(group, features, GREEDY)
+    def decoded(
+        self, group: Sequence[Excerpt], features: Floats, search: Search = GREEDY
+    ) -> list[Hypothesis]:
+        """Decode a batch."""
+        self._check()
+        encoded = self._decoder.encode(features, self._tuning.encoder_size)
+        self._check()
+        return self._decoder.decode(group, encoded, search)
 
     def settled(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """Cut off loops, decode again what is not sure, and keep the best of each.
@@ -110,16 +115,8 @@ class Scrutiny:
         found: dict[Excerpt, Hypothesis] = {}
         for frames, group in batches(excerpts, padding, self._tuning.group_size):
             features = self._decoder.features(group, frames)
-            found.update(zip(group, self._decoded(group, features, search), strict=True))
+            found.update(zip(group, self.decoded(group, features, search), strict=True))
         return [found[excerpt] for excerpt in excerpts]
-
-    def _decoded(
-        self, group: Sequence[Excerpt], features: Floats, search: Search
-    ) -> list[Hypothesis]:
-        self._check()
-        encoded = self._decoder.encode(features, self._tuning.encoder_size)
-        self._check()
-        return self._decoder.decode(group, encoded, search)
 
     def _without_loop(self, hypothesis: Hypothesis, *, suspect: bool = False) -> Hypothesis:
         if not (suspect or guards.looping(hypothesis, self._vocabulary)):

@@ -1,7 +1,7 @@
 """The model's own engine, without Triton: the package that its Triton model runs."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,16 +26,25 @@ class Knobs:
 
 
 class Engine:
-    """One engine of one thread."""
+    """The engine as Triton runs it: workers of one thread each, by default one for each core."""
 
-    def __init__(self, weights: Path, knobs: Knobs) -> None:
+    def __init__(
+        self, weights: Path, knobs: Knobs, workers: int = _SETTINGS.effective_instances
+    ) -> None:
         if str(_PACKAGE_FOLDER) not in sys.path:
             sys.path.append(str(_PACKAGE_FOLDER))
         from fanscribe_whisper.decoder import Decoder  # noqa: PLC0415
 
         self._decoder: Any = Decoder(
-            weights, device="cpu", device_index=0, compute_type="int8", threads=1
+            weights,
+            device="cpu",
+            device_index=0,
+            compute_type="int8",
+            batches=workers,
+            threads=1,
         )
+        self._workers = workers
+        self._transcriber: Any = None
         self.turn(knobs)
 
     @property
@@ -45,37 +54,37 @@ class Engine:
 
     def turn(self, knobs: Knobs) -> None:
         """Take other knobs, without loading the weights again."""
-        from fanscribe_whisper.batches import Padding  # noqa: PLC0415
+        from fanscribe_whisper.excerpts import Padding  # noqa: PLC0415
         from fanscribe_whisper.transcriber import Transcriber  # noqa: PLC0415
         from fanscribe_whisper.tuning import Tuning  # noqa: PLC0415
 
+        self.close()
         padding = Padding(knobs.padding_ms, knobs.bucket_ms)
         tuning = Tuning(
             padding,
+            workers=self._workers,
             group_size=knobs.group_size,
             encoder_size=knobs.encoder_size,
             guards=knobs.guards,
         )
-        self._transcriber: Any = Transcriber(self._decoder, tuning)
+        self._transcriber = Transcriber(self._decoder, tuning)
+
+    def close(self) -> None:
+        """End its workers."""
+        if self._transcriber is not None:
+            self._transcriber.close()
 
     def transcribe(
         self, chunks: Sequence[MicroChunk], language: str = "", *, word_timestamps: bool = False
     ) -> list[Transcript]:
-        """Transcribe micro chunks as one batch; an empty language is detected in each."""
+        """Transcribe micro chunks; an empty language is detected in each."""
         windows = []
         for chunk in chunks:
             # Texts that overlap are joined word by word.
             words = word_timestamps or chunk.continues or chunk.cut_in_speech
             options = ModelOptions(language, "transcribe", words, "")
             windows.append(self._transcriber.window(chunk.audio, options.encoded(chunk.speech)))
-        results = dict(self._transcriber.transcribe(windows))
-        return [_transcript(results[window]) for window in windows]
-
-
-def batches(chunks: Sequence[MicroChunk], size: int) -> Iterator[Sequence[MicroChunk]]:
-    """Cut a list of micro chunks into batches."""
-    for first in range(0, len(chunks), size):
-        yield chunks[first : first + size]
+        return [_transcript(future.result()) for future in self._transcriber.submit(windows)]
 
 
 def _transcript(result: dict[str, Any]) -> Transcript:

@@ -52,11 +52,15 @@ async def fanscribe(weights: Path) -> AsyncIterator[Transcribe]:
 @asynccontextmanager
 async def bare_ctranslate2(weights: Path) -> AsyncIterator[Transcribe]:
     """The windows that fanscribe cuts, decoded by its engine; no Triton, gRPC or splitter."""
-    from benchmarks.engines import Engines  # noqa: PLC0415
+    from benchmarks import bare  # noqa: PLC0415
+    from benchmarks.engine import Engine, Knobs  # noqa: PLC0415
 
-    with Engines(weights) as engines:
+    engine = Engine(weights, Knobs())
 
-        async def transcribe(path: Path, options: Options) -> Transcription:
-            return await engines.transcribe(path, options)
+    async def transcribe(path: Path, options: Options) -> Transcription:
+        return await bare.transcribe(engine, path, options)
 
+    try:
         yield transcribe
+    finally:
+        engine.close()

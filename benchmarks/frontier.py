@@ -1,6 +1,6 @@
 """What windows cost and what they get wrong, by how they are cut: `python -m benchmarks.frontier`.
 
-In one process with one thread, without Triton: its CPU time counts, not the wall's.
+In one process with one worker, without Triton: its CPU time counts, not the wall's.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.engine import Engine, Knobs, batches
+from benchmarks.engine import Engine, Knobs
 from benchmarks.frontier_plot import plot
 from benchmarks.frontier_points import Measured, Point, points
 from benchmarks.joining import joined
@@ -24,12 +24,10 @@ from benchmarks.table import markdown, write_json
 from benchmarks.weights import Weights, find_weights
 from benchmarks.windows import windows
 from fanscribe.inference.errors import SetupError
-from fanscribe.inference.settings import InferenceSettings
 from fanscribe.splitter.chunker import MicroChunk
 from tests.support.audio import decode
 
 _RESULTS: Final = Path(__file__).with_name("results")
-_BATCH_SIZE: Final = InferenceSettings().max_batch_size
 
 
 class CachedWindows:
@@ -64,7 +62,7 @@ def main() -> None:
 def _benchmark(
     weights: Weights, cached: CachedWindows, wanted: Sequence[Point], folder: Path
 ) -> None:
-    engine = Engine(weights.folder, Knobs())
+    engine = Engine(weights.folder, Knobs(), workers=1)
     # The first batch of a process is slower than others.
     engine.transcribe(cached.of(next(iter(cached.recordings)), wanted[0].longest_s)[:1], "en")
     measured: list[Measured] = []
@@ -77,6 +75,7 @@ def _benchmark(
         "machine": asdict(this_machine()),
         "measured": [asdict(one) for one in measured],
     }
+    engine.close()
     write_json(folder / f"frontier-{weights.name}.json", content)
     table = _table(measured, list(cached.recordings))
     (folder / f"frontier-{weights.name}.md").write_text(f"{table}\n", encoding="utf-8")
@@ -87,11 +86,7 @@ def _benchmark(
 def _measure(engine: Engine, point: Point, name: str, cached: CachedWindows) -> Measured:
     recording, chunks = cached.recordings[name], cached.of(name, point.longest_s)
     started_s = time.process_time()
-    transcripts = [
-        transcript
-        for batch in batches(chunks, _BATCH_SIZE)
-        for transcript in engine.transcribe(batch, "en")
-    ]
+    transcripts = engine.transcribe(chunks, "en")
     cpu_s = time.process_time() - started_s
     text = " ".join(one.text for one in joined(list(zip(chunks, transcripts, strict=True))))
     errors = word_errors(recording.reference, text)

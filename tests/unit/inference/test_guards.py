@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fanscribe_whisper import guards
-from fanscribe_whisper.batches import Excerpt, Window, whole
+from fanscribe_whisper.excerpts import Excerpt, Window, whole
 from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.options import Options, Stretches
 from fanscribe_whisper.segments import Segment

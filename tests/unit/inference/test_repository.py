@@ -14,7 +14,7 @@ ON_CPU = ModelConfig(
     weights=Path('/some where/it\'s "quoted" \\ wägbar'),
     device="cpu",
     compute_type="int8",
-    instances=3,
+    workers=3,
     threads=1,
     max_batch_size=8,
     queue_delay_ms=25,
@@ -41,10 +41,11 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
     config = built(ON_CPU, tmp_path)
     assert config.max_batch_size == 8
     assert config.dynamic_batching.max_queue_delay_microseconds == 25_000
-    assert [(group.kind, group.count) for group in config.instance_group] == [(2, 3)]
+    assert [(group.kind, group.count) for group in config.instance_group] == [(2, 1)]
     assert {key: value.string_value for key, value in config.parameters.items()} == {
         "weights": str(ON_CPU.weights),
         "compute_type": "int8",
+        "workers": "3",
         "threads": "1",
         "padding_ms": "500",
         "bucket_ms": "5000",
@@ -55,7 +56,7 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_gpu_is_a_difference_of_configuration_only(tmp_path: Path) -> None:
-    on_gpu = replace(ON_CPU, device="cuda", compute_type="float16", instances=1)
+    on_gpu = replace(ON_CPU, device="cuda", compute_type="float16", workers=2)
     config = built(on_gpu, tmp_path / "gpu")
     assert [(group.kind, group.count) for group in config.instance_group] == [(1, 1)]
     assert config.parameters["compute_type"].string_value == "float16"

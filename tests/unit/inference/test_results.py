@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from fanscribe_whisper.batches import Window
+from fanscribe_whisper.excerpts import Window
 from fanscribe_whisper.options import Options, Stretches
 from fanscribe_whisper.results import _move_to_speech
 

@@ -25,7 +25,7 @@ class ModelConfig:
     weights: Path | None
     device: Literal["cpu", "cuda"]
     compute_type: str
-    instances: int
+    workers: int
     threads: int
     max_batch_size: int
     queue_delay_ms: int
@@ -42,7 +42,7 @@ class ModelConfig:
             weights=weights,
             device=settings.device,
             compute_type=settings.effective_compute_type,
-            instances=settings.effective_instances,
+            workers=settings.effective_instances,
             threads=settings.threads,
             max_batch_size=settings.max_batch_size,
             queue_delay_ms=settings.queue_delay_ms,
@@ -59,6 +59,7 @@ class ModelConfig:
         parameters = {
             "weights": str(self.weights or ""),
             "compute_type": self.compute_type,
+            "workers": str(self.workers),
             "threads": str(self.threads),
             "padding_ms": str(self.padding_ms),
             "bucket_ms": str(self.bucket_ms),
@@ -75,7 +76,7 @@ class ModelConfig:
             "dynamic_batching {\n"
             f"  max_queue_delay_microseconds: {self.queue_delay_ms * 1000}\n"
             "}\n"
-            f"instance_group [ {{ kind: {kind}, count: {self.instances} }} ]\n"
+            f"instance_group [ {{ kind: {kind}, count: 1 }} ]\n"
             f"parameters [\n{entries}\n]\n"
         )
 

@@ -38,14 +38,14 @@ class InferenceSettings(Settings):
     max_batch_size: int = Field(default=16, ge=1, le=128)
     # How long a window waits for company while a copy of the model is idle, in milliseconds.
     queue_delay_ms: int = Field(default=20, ge=0, le=10_000)
-    # Windows decoded together at most. 0: 8 on the CPU, all of a batch on a GPU.
+    # Windows decoded together at most. 0: 12 on the CPU, as many as a batch has on a GPU.
     group_size: int = Field(default=0, ge=0, le=128)
     # Windows the encoder takes at a time. 0: one on the CPU, all of a group on a GPU.
     encoder_size: int = Field(default=0, ge=0, le=128)
     # Silence added to each window at least, in milliseconds.
     padding_ms: int = Field(default=1_000, ge=0, le=30_000)
     # Windows are padded to a multiple of this, in milliseconds: less waste or larger batches.
-    bucket_ms: int = Field(default=2_000, ge=1_000, le=30_000, multiple_of=20)
+    bucket_ms: int = Field(default=2_500, ge=1_000, le=30_000, multiple_of=20)
 
     # Whether windows are held to account for the speech in them, and decoded again where they fail.
     guards: bool = True
@@ -64,7 +64,7 @@ class InferenceSettings(Settings):
     @property
     def effective_group_size(self) -> int:
         """Windows decoded together at most, with the device's default filled in."""
-        return self.group_size or (self.max_batch_size if self.device == "cuda" else 8)
+        return self.group_size or (self.max_batch_size if self.device == "cuda" else 12)
 
     @property
     def effective_encoder_size(self) -> int:

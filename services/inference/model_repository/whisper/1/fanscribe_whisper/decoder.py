@@ -1,19 +1,20 @@
 """The decoder: batches of excerpts in, hypotheses out, on CTranslate2."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ctranslate2
 import numpy as np
+import numpy.typing as npt
 
-from fanscribe_whisper.batches import MAX_FRAMES, Excerpt
 from fanscribe_whisper.cpu import use_wide_vectors
-from fanscribe_whisper.features import FRAMES_PER_S, Floats, log_mel
+from fanscribe_whisper.excerpts import MAX_FRAMES, Excerpt
+from fanscribe_whisper.features import FRAMES_PER_S, log_mel
 from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.vocabulary import Vocabulary
+from fanscribe_whisper.wants import Aligning, Decoding, Search
 
 # Positions of Whisper's decoder, prompt included.
 MAX_POSITIONS: Final = 448
@@ -23,22 +24,6 @@ ENCODER_STEP_MS: Final = 20
 # needs more is decoded again at 30 s, with all positions.
 TOKENS_PER_S: Final = 10
 EXTRA_TOKENS: Final = 24
-
-
-@dataclass(frozen=True)
-class Search:
-    """How text is looked for: greedily or with several beams.
-
-    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
-    call, so it is not used.
-    """
-
-    beams: int = 1
-    # No run of so many tokens may come twice; 0: any may.
-    unrepeated_tokens: int = 0
-
-
-GREEDY: Final = Search()
 
 
 @dataclass(frozen=True)
@@ -53,11 +38,19 @@ class Alignment:
 class Decoder:
     """A Whisper model in CTranslate2's format.
 
-    `weights` is its folder; `device` "cpu" or "cuda"; `threads` are those of one batch.
+    `weights` is its folder; `device` "cpu" or "cuda". On the CPU it works on so many batches at a
+    time, each with so many threads.
     """
 
     def __init__(
-        self, weights: Path, *, device: str, device_index: int, compute_type: str, threads: int
+        self,
+        weights: Path,
+        *,
+        device: str,
+        device_index: int,
+        compute_type: str,
+        batches: int,
+        threads: int,
     ) -> None:
         if device == "cpu":
             use_wide_vectors()
@@ -66,73 +59,71 @@ class Decoder:
             device=device,
             device_index=device_index,
             compute_type=compute_type,
-            inter_threads=1,
+            inter_threads=batches if device == "cpu" else 1,
             intra_threads=threads,
         )
         self.vocabulary = Vocabulary(weights, multilingual=self._model.is_multilingual)
 
-    def features(self, excerpts: Sequence[Excerpt], frames: int) -> Floats:
-        """Features of one batch, every excerpt of it padded to `frames`."""
-        return np.stack([log_mel(e.samples, self._model.n_mels, frames) for e in excerpts])
-
-    def encode(self, features: Floats, at_a_time: int) -> Encoded:
-        """Encode one batch, so many excerpts at a time."""
-        parts = [
-            self._model.encode(ctranslate2.StorageView.from_array(features[first:last]))
-            for first, last in pairwise((*range(0, len(features), at_a_time), len(features)))
-        ]
-        return Encoded(_joined(parts), frames=features.shape[-1])
-
     def decode(
-        self, excerpts: Sequence[Excerpt], encoded: Encoded, search: Search = GREEDY
+        self, wants: Sequence[Decoding], encoder_size: int, check: Callable[[], None]
     ) -> list[Hypothesis]:
-        """Decode one batch whose prompts are of one length, with timestamps.
+        """Decode excerpts whose wants are of one kind, with timestamps.
 
-        Detects the language of all, if any needs it.
+        Encodes so many at a time, if they are not encoded yet, and detects the language of all if
+        any needs it. `check` is called in between; what it raises ends the work.
         """
-        languages = self._languages(excerpts, encoded)
-        return self._generate(excerpts, languages, encoded, range(len(excerpts)), search)
+        sources = [want.heard for want in wants]
+        heard = [source for source in sources if source is not None]
+        if len(heard) == len(wants):
+            states = _states(heard)
+        else:
+            states = self._encode(wants, encoder_size)
+            check()
+        excerpts = [want.excerpt for want in wants]
+        languages = self._languages(excerpts, states)
+        encoded = Encoded(states, wants[0].frames)
+        return self._generate(excerpts, languages, encoded, wants[0].search)
 
-    def decode_again(self, hypotheses: Sequence[Hypothesis], search: Search) -> list[Hypothesis]:
-        """Decode excerpts of one batch once more, from the same encoder output."""
-        return self._generate(
-            [hypothesis.excerpt for hypothesis in hypotheses],
-            [(hypothesis.language, hypothesis.language_probability) for hypothesis in hypotheses],
-            hypotheses[0].encoded,
-            [hypothesis.row for hypothesis in hypotheses],
-            search,
-        )
-
-    def align(
-        self,
-        hypotheses: Sequence[Hypothesis],
-        start_sequence: Sequence[int],
-        frames: Sequence[int],
-    ) -> list[Alignment]:
+    def align(self, wants: Sequence[Aligning]) -> list[Alignment]:
         """Find when each text token was spoken, by the decoder's attention to the audio.
 
-        The hypotheses share one encoder output and one start sequence, and have text; `frames`
-        tells how much of each excerpt is audio.
+        The wants are of one kind.
         """
+        hypotheses = [want.hypothesis for want in wants]
+        task = hypotheses[0].excerpt.window.options.task
         results = self._model.align(
-            _rows(hypotheses[0].encoded.states, [hypothesis.row for hypothesis in hypotheses]),
-            list(start_sequence),
+            _states(hypotheses),
+            self.vocabulary.start_sequence(hypotheses[0].language, task),
             [self.vocabulary.text_tokens(hypothesis.tokens) for hypothesis in hypotheses],
-            list(frames),
+            [want.frames for want in wants],
         )
         return [
             Alignment(_first_steps_ms(result.alignments), result.text_token_probs)
             for result in results
         ]
 
-    def _languages(self, excerpts: Sequence[Excerpt], encoded: Encoded) -> list[tuple[str, float]]:
+    def _encode(self, wants: Sequence[Decoding], at_a_time: int) -> ctranslate2.StorageView:
+        features = [
+            log_mel(want.excerpt.samples, self._model.n_mels, want.frames) for want in wants
+        ]
+        batches = (
+            np.stack(features[first : first + at_a_time])
+            for first in range(0, len(features), at_a_time)
+        )
+        return _joined(
+            [self._model.encode(ctranslate2.StorageView.from_array(batch)) for batch in batches]
+        )
+
+    def _languages(
+        self, excerpts: Sequence[Excerpt], states: ctranslate2.StorageView
+    ) -> list[tuple[str, float]]:
         """Language and its probability for each excerpt of a batch, detected where not given."""
         if not self.vocabulary.multilingual:
             return [("en", 1.0)] * len(excerpts)
         known = [excerpt.language for excerpt in excerpts if excerpt.language is not None]
         if len(known) == len(excerpts):
             return known
-        detected = self._model.detect_language(encoded.states)
+        detected = self._model.detect_language(states)
         return [
             excerpt.language or (ranking[0][0][2:-2], float(ranking[0][1]))
             for excerpt, ranking in zip(excerpts, detected, strict=True)
@@ -143,7 +134,6 @@ class Decoder:
         excerpts: Sequence[Excerpt],
         languages: Sequence[tuple[str, float]],
         encoded: Encoded,
-        rows: Sequence[int],
         search: Search,
     ) -> list[Hypothesis]:
         prompts = [
@@ -152,7 +142,7 @@ class Decoder:
         ]
         budget, max_length = _limits(len(prompts[0]), encoded.frames)
         results = self._model.generate(
-            _rows(encoded.states, rows),
+            encoded.states,
             prompts,
             beam_size=search.beams,
             no_repeat_ngram_size=search.unrepeated_tokens,
@@ -174,8 +164,8 @@ class Decoder:
                 encoded=encoded,
                 row=row,
             )
-            for result, excerpt, (language, probability), row in zip(
-                results, excerpts, languages, rows, strict=True
+            for row, (result, excerpt, (language, probability)) in enumerate(
+                zip(results, excerpts, languages, strict=True)
             )
         ]
 
@@ -203,14 +193,22 @@ def _first_steps_ms(path: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _joined(parts: Sequence[ctranslate2.StorageView]) -> ctranslate2.StorageView:
-    if len(parts) == 1:
-        return parts[0]
-    on_cpu = [np.asarray(part.to_device(ctranslate2.Device.cpu)) for part in parts]
-    return ctranslate2.StorageView.from_array(np.concatenate(on_cpu))
+    return parts[0] if len(parts) == 1 else _batch([_array(part) for part in parts])
 
 
-def _rows(encoded: ctranslate2.StorageView, rows: Sequence[int]) -> ctranslate2.StorageView:
-    if list(rows) == list(range(encoded.shape[0])):
-        return encoded
-    on_cpu = np.asarray(encoded.to_device(ctranslate2.Device.cpu))
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(on_cpu[list(rows)]))
+def _states(hypotheses: Sequence[Hypothesis]) -> ctranslate2.StorageView:
+    """Collect the encoder's output that hypotheses were read from, all of one size."""
+    whole = hypotheses[0].encoded
+    if [(one.encoded, one.row) for one in hypotheses] == [
+        (whole, row) for row in range(whole.states.shape[0])
+    ]:
+        return whole.states
+    return _batch([_array(one.encoded.states)[one.row : one.row + 1] for one in hypotheses])
+
+
+def _array(states: ctranslate2.StorageView) -> npt.NDArray[Any]:
+    return np.asarray(states.to_device(ctranslate2.Device.cpu))
+
+
+def _batch(parts: Sequence[npt.NDArray[Any]]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.concatenate(parts))

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fanscribe_whisper.batches import Excerpt
+from fanscribe_whisper.excerpts import Excerpt
 from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.segments import Segment, split_segments
 from fanscribe_whisper.vocabulary import Vocabulary

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from fanscribe_whisper.batches import Excerpt
+from fanscribe_whisper.excerpts import Excerpt
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fanscribe_whisper.batches import Window, whole
 from fanscribe_whisper.decoder import Alignment
+from fanscribe_whisper.excerpts import Window, whole
 from fanscribe_whisper.guards import segments_of, silent, untold
 from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.segments import Segment

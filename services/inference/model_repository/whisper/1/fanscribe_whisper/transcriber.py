@@ -1,41 +1,66 @@
 """From windows of speech to results: decode, hold to account, put in words."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
+from threading import Condition, Thread
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fanscribe_whisper import guards
-from fanscribe_whisper.batches import MAX_AUDIO_MS, Excerpt, Window, batches, whole
 from fanscribe_whisper.decoder import Alignment, Decoder
-from fanscribe_whisper.features import FRAMES_PER_S, SAMPLE_RATE, Floats
+from fanscribe_whisper.excerpts import MAX_AUDIO_MS, Window
+from fanscribe_whisper.features import SAMPLE_RATE
 from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.line import Line
 from fanscribe_whisper.options import RequestError, parse_options
 from fanscribe_whisper.results import build_result
-from fanscribe_whisper.scrutiny import Scrutiny
+from fanscribe_whisper.scrutiny import Asking, Scrutiny
 from fanscribe_whisper.tuning import Tuning
+from fanscribe_whisper.wants import Aligning, Decoding, Want
 
 MAX_SAMPLES: Final = MAX_AUDIO_MS * SAMPLE_RATE // 1000
-# Attention needs some steps to be spread over; a shorter excerpt lends them from its padding.
-MIN_ALIGNED_FRAMES: Final = 40
 
 
 class AbandonedError(Exception):
-    """Nobody waits for the windows of a group any more."""
+    """Nobody waits for a window any more."""
+
+
+@dataclass(eq=False)
+class _Job:
+    """A window in work: what has been found out so far is in `asking`."""
+
+    asking: Asking[dict[str, Any]]
+    result: Future[dict[str, Any]]
+    abandoned: Callable[[], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    job: _Job
+    want: Want
 
 
 class Transcriber:
-    """Transcribes windows in groups of like length."""
+    """Transcribes windows with several workers, which compute what is alike together.
+
+    A window is never bound to those it came with: whatever it wants next waits in a line for others
+    that want the like. Workers are threads; CTranslate2 computes without Python's lock.
+    """
 
     def __init__(self, decoder: Decoder, tuning: Tuning) -> None:
         self._decoder = decoder
         self._vocabulary = decoder.vocabulary
         self._tuning = tuning
-        self._ahead = ThreadPoolExecutor(1, "features")
+        self._scrutiny = Scrutiny(self._vocabulary, tuning.padding, guarded=tuning.guards)
+        self._line: Line[_Waiting] = Line(tuning.group_size, shared=tuning.shared)
+        self._room = Condition()
+        self._in_work = 0
+        self._workers = [Thread(target=self._work, daemon=True) for _ in range(tuning.workers)]
+        for worker in self._workers:
+            worker.start()
 
     def window(self, samples: npt.NDArray[np.int16], options_json: str | bytes) -> Window:
         """Check one request; raises RequestError if it cannot be done."""
@@ -46,72 +71,94 @@ class Transcriber:
             )
         return Window(samples, options, self._vocabulary.prompt(options.initial_prompt))
 
-    def transcribe(
+    def submit(
         self,
         windows: Sequence[Window],
         abandoned: Callable[[Window], bool] = lambda _: False,
-    ) -> Iterator[tuple[Window, dict[str, Any] | None]]:
-        """Transcribe windows group by group; yields each with its RESULT object, in any order.
+    ) -> list[Future[dict[str, Any]]]:
+        """Begin to transcribe windows; the futures get their RESULT objects.
 
-        `abandoned` is asked between the steps of a group. A group that nobody waits for is not
-        computed to its end: its windows come without a result.
+        Waits while enough windows are in work. `abandoned` is asked between the steps: a window
+        that nobody waits for is given up, with AbandonedError.
         """
-        groups = batches(map(whole, windows), self._tuning.padding, self._tuning.group_size)
-        for group, features in self._with_features(groups):
-            check = partial(_check, group, abandoned)
-            scrutiny = Scrutiny(self._decoder, self._tuning, check)
-            try:
-                heard = self._heard(group, features, scrutiny)
-            except AbandonedError:
-                yield from ((excerpt.window, None) for excerpt in group)
-            else:
-                yield from self._results(heard)
-
-    def _with_features(
-        self, groups: Sequence[tuple[int, list[Excerpt]]]
-    ) -> Iterator[tuple[list[Excerpt], Floats]]:
-        """Pair each group with its features; the next ones are computed while one is decoded."""
-        ahead = [
-            self._ahead.submit(self._decoder.features, group, frames) for frames, group in groups
+        with self._room:
+            self._room.wait_for(lambda: self._in_work < self._tuning.most_windows)
+            self._in_work += len(windows)
+        jobs = [
+            _Job(self._listening(window), Future(), partial(abandoned, window))
+            for window in windows
         ]
-        for (_, group), features in zip(groups, ahead, strict=True):
-            yield group, features.result()
+        for job in jobs:
+            job.result.add_done_callback(self._leave)
+        self._proceed([(job, None) for job in jobs])
+        return [job.result for job in jobs]
 
-    def _heard(
-        self, group: Sequence[Excerpt], features: Floats, scrutiny: Scrutiny
-    ) -> dict[Window, list[Hypothesis]]:
-        first = scrutiny.decoded(group, features)
-        if not self._tuning.guards:
-            return {hypothesis.excerpt.window: [hypothesis] for hypothesis in first}
-        return scrutiny.accounted(scrutiny.settled(first))
+    def close(self) -> None:
+        """Finish what is in work, and end the workers. Nothing may be submitted any more."""
+        with self._room:
+            self._room.wait_for(lambda: not self._in_work)
+        self._line.close()
+        for worker in self._workers:
+            worker.join()
 
-    def _results(
-        self, heard: dict[Window, list[Hypothesis]]
-    ) -> Iterator[tuple[Window, dict[str, Any]]]:
-        alignments = self._align([one for several in heard.values() for one in several])
-        for window, hypotheses in heard.items():
-            yield window, build_result(window, hypotheses, alignments, self._vocabulary)
+    def _leave(self, _: object) -> None:
+        with self._room:
+            self._in_work -= 1
+            self._room.notify_all()
 
-    def _align(self, hypotheses: Sequence[Hypothesis]) -> dict[Hypothesis, Alignment]:
-        """Align those that need words and have any, as many at once as possible."""
-        groups: dict[tuple[int, tuple[int, ...]], list[Hypothesis]] = defaultdict(list)
-        for hypothesis in hypotheses:
-            options = hypothesis.excerpt.window.options
-            if options.word_timestamps and hypothesis.text and not guards.silent(hypothesis):
-                start = self._vocabulary.start_sequence(hypothesis.language, options.task)
-                groups[id(hypothesis.encoded), tuple(start)].append(hypothesis)
-        alignments: dict[Hypothesis, Alignment] = {}
-        for (_, start_sequence), group in groups.items():
-            frames = [
-                max(MIN_ALIGNED_FRAMES, one.excerpt.audio_ms * FRAMES_PER_S // 1000)
-                for one in group
-            ]
-            aligned = self._decoder.align(group, start_sequence, frames)
-            alignments.update(zip(group, aligned, strict=True))
-        return alignments
+    def _listening(self, window: Window) -> Asking[dict[str, Any]]:
+        heard = yield from self._scrutiny.heard(window)
+        alignments = yield from self._scrutiny.aligned(heard)
+        return build_result(window, heard, alignments, self._vocabulary)
+
+    def _work(self) -> None:
+        while waiting := self._line.take():
+            live = [one for one in waiting if not _over(one.job)]
+            try:
+                answers = self._answers(live) if live else []
+            except Exception as error:  # noqa: BLE001  whoever waits is told
+                for one in live:
+                    one.job.result.set_exception(error)
+            else:
+                self._proceed(
+                    [(one.job, answer) for one, answer in zip(live, answers, strict=True)]
+                )
+
+    def _answers(self, waiting: Sequence[_Waiting]) -> Sequence[Hypothesis | Alignment]:
+        def check() -> None:
+            if all(one.job.abandoned() for one in waiting):
+                raise AbandonedError
+
+        # Of one kind: there are only one or only the other.
+        aligning = [one.want for one in waiting if isinstance(one.want, Aligning)]
+        if aligning:
+            return self._decoder.align(aligning)
+        decoding = [one.want for one in waiting if isinstance(one.want, Decoding)]
+        return self._decoder.decode(decoding, self._tuning.encoder_size, check)
+
+    def _proceed(self, answered: Sequence[tuple[_Job, Hypothesis | Alignment | None]]) -> None:
+        """Let jobs go on with what they wanted, and line up for what they want next."""
+        wanted = [(job, _next_want(job, answer)) for job, answer in answered]
+        self._line.put(*((want.kind, _Waiting(job, want)) for job, want in wanted if want))
 
 
-def _check(group: Sequence[Excerpt], abandoned: Callable[[Window], bool]) -> None:
-    """Raise AbandonedError if nobody waits for any window of a group."""
-    if all(abandoned(excerpt.window) for excerpt in group):
-        raise AbandonedError
+def _next_want(job: _Job, answer: Hypothesis | Alignment | None) -> Want | None:
+    """Return what a job wants once it has an answer (None to begin with); None if it is done."""
+    try:
+        return job.asking.send(answer)
+    except StopIteration as done:
+        job.result.set_result(done.value)
+    except Exception as error:  # noqa: BLE001  whoever waits is told
+        job.result.set_exception(error)
+    return None
+
+
+def _over(job: _Job) -> bool:
+    """End a job that nobody waits for; returns whether it was one."""
+    try:
+        if not job.abandoned():
+            return False
+        job.result.set_exception(AbandonedError())
+    except Exception as error:  # noqa: BLE001  whoever waits is told
+        job.result.set_exception(error)
+    return True

@@ -1,8 +1,8 @@
-"""What trades speed for words."""
+"""What trades speed for words, and memory for speed."""
 
 from dataclasses import dataclass
 
-from fanscribe_whisper.batches import Padding
+from fanscribe_whisper.excerpts import Padding
 
 
 @dataclass(frozen=True)
@@ -10,9 +10,18 @@ class Tuning:
     """How windows are decoded; their text depends on it, but never on what else is in a batch."""
 
     padding: Padding
+    # Batches worked on at a time. On a GPU, one is prepared while the other is computed.
+    workers: int
     # Excerpts decoded together at most.
     group_size: int
     # Excerpts the encoder takes at a time. One alone stays in a core's cache; a GPU wants all.
     encoder_size: int
+    # Whether few excerpts are shared out among workers. Several cores want that, one GPU does not.
+    shared: bool = True
     # Whether windows are held to account. Without, each is decoded once and believed.
     guards: bool = True
+
+    @property
+    def most_windows(self) -> int:
+        """Windows held at a time: enough to find company of like length for each."""
+        return 2 * self.workers * self.group_size

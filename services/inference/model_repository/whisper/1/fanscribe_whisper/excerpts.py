@@ -1,11 +1,9 @@
-"""What is decoded together, and at which size.
+"""What is decoded, and at which size.
 
 The text of a window must not depend on the windows it happens to be batched with. So the size an
 excerpt is padded to follows from its own length alone, and only excerpts of one size share a batch.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,20 +95,3 @@ class Padding:
 
 
 FULL_PADDING: Final = Padding(0, MAX_AUDIO_MS)
-
-
-def batches(
-    excerpts: Iterable[Excerpt], padding: Padding, most: int
-) -> list[tuple[int, list[Excerpt]]]:
-    """Group excerpts that can share a batch, `most` in each; returns (frames, excerpts) of each.
-
-    CTranslate2 wants one prompt length for each batch too.
-    """
-    groups: dict[tuple[int, int], list[Excerpt]] = defaultdict(list)
-    for excerpt in excerpts:
-        groups[padding.frames(excerpt.audio_ms), len(excerpt.prompt)].append(excerpt)
-    return [
-        (frames, group[first : first + most])
-        for (frames, _), group in groups.items()
-        for first in range(0, len(group), most)
-    ]

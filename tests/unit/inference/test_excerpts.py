@@ -1,9 +1,12 @@
 """What shares a batch, and how far it is padded."""
 
+from collections.abc import Hashable
+
 import numpy as np
 import pytest
-from fanscribe_whisper.batches import Excerpt, Padding, Window, batches, whole
+from fanscribe_whisper.excerpts import Excerpt, Padding, Window, whole
 from fanscribe_whisper.options import Options
+from fanscribe_whisper.wants import Decoding
 
 BY_5_S = Padding(least_ms=1000, bucket_ms=5000)
 
@@ -20,26 +23,13 @@ def test_audio_is_padded_by_a_second_up_to_a_bucket(audio_ms: int, frames: int) 
     assert BY_5_S.frames(audio_ms) == frames
 
 
-def test_excerpts_of_one_bucket_and_prompt_length_share_a_batch() -> None:
-    short, longer, long, prompted = excerpt(500), excerpt(3000), excerpt(7000), excerpt(500, 3)
-    assert batches([short, long, longer, prompted], BY_5_S, most=4) == [
-        (500, [short, longer]),
-        (1000, [long]),
-        (500, [prompted]),
-    ]
+def test_excerpts_of_one_bucket_and_prompt_length_may_share_a_batch() -> None:
+    def kind(one: Excerpt) -> Hashable:
+        return Decoding(one, BY_5_S.frames(one.audio_ms)).kind
 
-
-def test_no_batch_is_larger_than_it_may_be() -> None:
-    excerpts = [excerpt(500) for _ in range(7)]
-    found = batches(excerpts, BY_5_S, most=3)
-    assert [len(group) for _, group in found] == [3, 3, 1]
-    assert [one for _, group in found for one in group] == excerpts
-
-
-def test_the_size_of_an_excerpt_does_not_depend_on_the_others() -> None:
-    alone = batches([excerpt(7000)], BY_5_S, most=4)[0][0]
-    with_others = batches([excerpt(29_000), excerpt(100), excerpt(7000)], BY_5_S, most=4)
-    assert alone in [frames for frames, _ in with_others]
+    assert kind(excerpt(500)) == kind(excerpt(3000))
+    assert kind(excerpt(500)) != kind(excerpt(7000))
+    assert kind(excerpt(500)) != kind(excerpt(500, 3))
 
 
 def test_an_excerpt_is_a_stretch_of_its_window() -> None:

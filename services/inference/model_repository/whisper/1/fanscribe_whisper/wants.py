@@ -1,0 +1,70 @@
+"""What is wanted of the decoder for one window; wants of one kind are answered together."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final
+
+from fanscribe_whisper.excerpts import Excerpt
+from fanscribe_whisper.features import FRAMES_PER_S
+from fanscribe_whisper.hypothesis import Hypothesis
+
+# Attention needs some steps to be spread over; a shorter excerpt lends them from its padding.
+MIN_ALIGNED_FRAMES: Final = 40
+
+
+@dataclass(frozen=True)
+class Search:
+    """How text is looked for: greedily or with several beams.
+
+    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
+    call, so it is not used.
+    """
+
+    beams: int = 1
+    # No run of so many tokens may come twice; 0: any may.
+    unrepeated_tokens: int = 0
+
+
+GREEDY: Final = Search()
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """The text of an excerpt that is padded to `frames`; the answer is a Hypothesis."""
+
+    excerpt: Excerpt
+    frames: int
+    search: Search = GREEDY
+    # Of the same excerpt and size: its encoder output is read again.
+    heard: Hypothesis | None = None
+
+    @property
+    def kind(self) -> Hashable:
+        """What those have in common that may share a batch.
+
+        CTranslate2 wants one length of the audio and one of the prompt in each.
+        """
+        encoded = self.heard is not None
+        return Decoding, self.frames, len(self.excerpt.prompt), self.search, encoded
+
+
+@dataclass(frozen=True, eq=False)
+class Aligning:
+    """When the words of a hypothesis that has text were spoken; the answer is an Alignment."""
+
+    hypothesis: Hypothesis
+
+    @property
+    def frames(self) -> int:
+        """How much of the encoder's output is audio, in frames of features."""
+        audio_ms = self.hypothesis.excerpt.audio_ms
+        return max(MIN_ALIGNED_FRAMES, audio_ms * FRAMES_PER_S // 1000)
+
+    @property
+    def kind(self) -> Hashable:
+        """What those have in common that may share a batch."""
+        task = self.hypothesis.excerpt.window.options.task
+        return Aligning, self.hypothesis.encoded.frames, self.hypothesis.language, task
+
+
+Want = Decoding | Aligning

@@ -199,7 +199,7 @@ async def test_silence_of_any_length_is_answered(
 async def test_cancelled_requests_are_not_computed() -> None:
     samples = np.tile(clips()[0][0], 4)
     async with (
-        start_triton("tiny.en", instances=1, max_batch_size=1) as triton,
+        start_triton("tiny.en", instances=1, max_batch_size=1, group_size=1) as triton,
         triton_client(triton) as client,
     ):
         calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(12)]
@@ -209,6 +209,7 @@ async def test_cancelled_requests_are_not_computed() -> None:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await transcribe(client, samples)  # behind them in the queue
+        # Those that Triton has handed over count as computed, though the model gives them up.
         cancelled = metric(triton, "nv_inference_request_failure", 'reason="CANCELED"')
         computed = metric(triton, "nv_inference_request_success")
         assert cancelled > 0
@@ -218,11 +219,13 @@ async def test_cancelled_requests_are_not_computed() -> None:
 async def test_requests_in_hand_are_finished_before_it_stops() -> None:
     samples = np.tile(clips()[0][0], 4)
     async with (
-        start_triton("tiny.en", instances=1, max_batch_size=1, drain_s=100) as triton,
+        start_triton(
+            "tiny.en", instances=1, max_batch_size=1, group_size=1, drain_s=100
+        ) as triton,
         triton_client(triton) as client,
     ):
-        calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(4)]
-        # All have arrived: one is computed, the others are queued.
+        calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(6)]
+        # All have arrived: two are in work, one waits to be, the others are queued.
         await eventually(lambda: metric(triton, "nv_inference_pending_request_count") == 3)
         assert await triton.stop() == 0
         assert all(text_of(result) for result in await asyncio.gather(*calls))

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from fanscribe_whisper.cpu import use_wide_vectors
 from fanscribe_whisper.excerpts import MAX_FRAMES, Excerpt
 from fanscribe_whisper.features import FRAMES_PER_S, log_mel
-from fanscribe_whisper.hypothesis import Encoded, Hypothesis
+from fanscribe_whisper.hypothesis import Encoded, Hypothesis, Search
 from fanscribe_whisper.vocabulary import Vocabulary
-from fanscribe_whisper.wants import Aligning, Decoding, Search
+from fanscribe_whisper.wants import Aligning, Decoding
 
 # Positions of Whisper's decoder, prompt included.
 MAX_POSITIONS: Final = 448
@@ -163,6 +163,7 @@ class Decoder:
                 language_probability=probability,
                 encoded=encoded,
                 row=row,
+                search=search,
             )
             for row, (result, excerpt, (language, probability)) in enumerate(
                 zip(results, excerpts, languages, strict=True)

@@ -3,9 +3,25 @@
 import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from fanscribe_whisper.excerpts import Excerpt
+
+
+@dataclass(frozen=True)
+class Search:
+    """How text is looked for: greedily or with several beams.
+
+    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
+    call, so it is not used.
+    """
+
+    beams: int = 1
+    # No run of so many tokens may come twice; 0: any may.
+    unrepeated_tokens: int = 0
+
+
+GREEDY: Final = Search()
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +47,7 @@ class Hypothesis:
     language_probability: float
     encoded: Encoded
     row: int
+    search: Search = GREEDY
 
     def excerpt_again(self, **changes: Any) -> Excerpt:
         """Its excerpt with `changes`, to be decoded again in the same language."""

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 from fanscribe_whisper import guards
 from fanscribe_whisper.decoder import Alignment
 from fanscribe_whisper.excerpts import FULL_PADDING, Excerpt, Padding, Window, whole
-from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
 from fanscribe_whisper.vocabulary import Vocabulary
-from fanscribe_whisper.wants import GREEDY, Aligning, Decoding, Search, Want
+from fanscribe_whisper.wants import Aligning, Decoding, Want
 
+# Two more than these find hardly better words, and cost half as much again.
+FEW_BEAMS: Final = Search(beams=3)
 BEAMS: Final = Search(beams=5)
 # What failed with all beams may not repeat itself.
 UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
@@ -40,7 +42,7 @@ class Scrutiny:
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
-            again = yield from self._settled((yield from self._decoded(hole, GREEDY)))
+            again = yield from self._settled((yield from self._decoded(hole, FEW_BEAMS)))
             if again.text and not (guards.silent(again) or self._failed(again)):
                 found.append(again)
         return sorted(found, key=lambda one: one.excerpt.start_ms)
@@ -57,16 +59,16 @@ class Scrutiny:
     def _settled(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Cut off a loop, decode again what is not sure, and keep the best.
 
-        First without the prompt, if that is all there is; then with several beams, from the
-        encoder output at hand; what failed for good with full padding, as Whisper was trained; at
+        First without the prompt, if that is all there is; then with a few beams, from the encoder
+        output at hand; what failed for good with full padding, as Whisper was trained; at
         last with repeats forbidden.
         """
         best = self._without_loop(best)
         if _echoing(best):
             unprompted = best.excerpt_again(prompt=[])
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
-        if self._unsure(best):
-            again = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best)
+        if best.search == GREEDY and self._unsure(best):
+            again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
             best = self._better(best, (yield again))
         for search in (BEAMS, UNREPEATED):
             if self._failed(best):

@@ -6,26 +6,10 @@ from typing import Final
 
 from fanscribe_whisper.excerpts import Excerpt
 from fanscribe_whisper.features import FRAMES_PER_S
-from fanscribe_whisper.hypothesis import Hypothesis
+from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
 
 # Attention needs some steps to be spread over; a shorter excerpt lends them from its padding.
 MIN_ALIGNED_FRAMES: Final = 40
-
-
-@dataclass(frozen=True)
-class Search:
-    """How text is looked for: greedily or with several beams.
-
-    Always so that the same audio gives the same text: CTranslate2's sampling cannot be seeded for a
-    call, so it is not used.
-    """
-
-    beams: int = 1
-    # No run of so many tokens may come twice; 0: any may.
-    unrepeated_tokens: int = 0
-
-
-GREEDY: Final = Search()
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from fanscribe.runtime.settings import Settings
+from fanscribe.runtime.tls import TlsServerSettings
 
 
-class InferenceSettings(Settings):
+class InferenceSettings(TlsServerSettings):
     """How to run Triton and which weights it serves."""
 
     # "tiny.en" or "base" (weights from the package index), a folder, or "owner/name@revision" of
@@ -26,6 +26,10 @@ class InferenceSettings(Settings):
     port: int = Field(default=8001, ge=0, le=65535)
     http_port: int = Field(default=8000, ge=0, le=65535)
     metrics_port: int = Field(default=8002, ge=0, le=65535)
+
+    # Triton reads its certificate once: it is started anew within so many seconds after the files
+    # have changed, at a time of its own, so that several replicas do not go at once.
+    tls_restart_within_s: float = Field(default=600.0, ge=0)
 
     device: Literal["cpu", "cuda"] = "cpu"
     # Number format of CTranslate2. Empty: int8 on the CPU, float16 on a GPU.

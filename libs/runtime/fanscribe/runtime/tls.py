@@ -29,7 +29,7 @@ class ServerTls:
 class ClientTls:
     """Whom a client believes, and what it shows.
 
-    Made of files: a certificate needs its key. Raises ValueError or OSError where they are no good.
+    Made of files: a certificate needs its key. Raises ValueError where they are no good.
     """
 
     ca_file: Path | None = None  # None: authorities that everybody trusts, as gRPC lists them

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, Gauge
 
+from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.health import Health
 from fanscribe.runtime.pages import pages
-from fanscribe.runtime.server import Bind, Server
+from fanscribe.runtime.server import LIVE, Bind, Server
 
 
 @asynccontextmanager
@@ -39,13 +41,21 @@ async def test_a_server_is_ready_when_it_says_so_and_alive_all_the_time() -> Non
     server = Server([])
     async with asked(server.health) as session:
         assert await status(session, "/readyz") == 503
-        async with server.listening(Bind("127.0.0.1", 0), grace_s=0):
+        async with server.listening(Bind("127.0.0.1", 0), grace_s=0) as bound:
             assert await status(session, "/readyz") == 503
             await server.set_ready(True)
             assert await status(session, "/readyz") == 200
             await server.set_ready(False)  # it drains
             assert await status(session, "/readyz") == 503
             assert await status(session, "/healthz") == 200
+            async with open_channel(str(bound)) as channel:
+                stub = health_pb2_grpc.HealthStub(channel)
+                for name, expected in (("", "NOT_SERVING"), (LIVE, "SERVING")):
+                    asked_for = health_pb2.HealthCheckRequest(service=name)
+                    answer = await stub.Check(asked_for, timeout=10)
+                    assert answer.status == health_pb2.HealthCheckResponse.ServingStatus.Value(
+                        expected
+                    )
         assert await status(session, "/readyz") == 503
 
 

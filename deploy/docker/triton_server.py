@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fanscribe.inference.certificates import Renewal, tls_arguments
+from fanscribe.inference.connections import Renewal, connection_arguments, tls_arguments
 from fanscribe.inference.errors import SetupError
 from fanscribe.inference.repository import ModelConfig, build_repository
 from fanscribe.inference.settings import InferenceSettings
@@ -60,6 +60,7 @@ def arguments(settings: InferenceSettings, repository: Path) -> list[str]:
         # Requests in hand are finished, queued ones too.
         f"--exit-timeout-secs={math.ceil(settings.drain_s)}",
         "--strict-readiness=true",
+        *connection_arguments(settings.connection_age_s),
         *tls_arguments(settings.server_tls),
     ]
 

@@ -13,7 +13,7 @@ from fanscribe.client.file_server import is_loopback
 from fanscribe.runtime.tls import ClientTls
 
 TOKEN_VARIABLE: Final = "FANSCRIBE_TOKEN"  # noqa: S105  its name, not a token
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def _tls(ca: Path | None, cert: Path | None, key: Path | None, server_name: str)
 def _token(file: Path | None) -> str:
     """Read the token; its first line, where a file has several as the server's has."""
     text = os.environ.get(TOKEN_VARIABLE, "") if file is None else file.read_text(errors="replace")
-    lines = [line.strip() for line in text.splitlines() if not line.startswith("#")]
-    token = next(filter(None, lines), "")
+    lines = map(str.strip, text.splitlines())
+    token = next((line for line in lines if line and not line.startswith("#")), "")
     if file is not None and not token:
         raise click.BadParameter(f"{file} is empty", param_hint="--token-file")
     if not (token.isascii() and token.isprintable()):

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from fanscribe.inference.certificates import Renewal
+from fanscribe.inference.connections import Renewal
 from fanscribe.inference.errors import SetupError, TritonError
 from fanscribe.inference.installation import find_installation
 from fanscribe.inference.launcher import (
@@ -67,6 +67,7 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
         endpoints=Endpoints(*(Bind(settings.host, port) for port in ports)),
         drain_s=settings.drain_s,
         tls=settings.server_tls,
+        connection_age_s=settings.connection_age_s,
     )
 
 

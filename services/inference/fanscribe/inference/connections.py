@@ -1,7 +1,8 @@
-"""TLS of Triton's gRPC endpoint: what it is told, and when it must be told anew."""
+"""Connections to Triton's gRPC endpoint: what it is told of them, and when it must be told anew."""
 
 import asyncio
 import hashlib
+import math
 import random
 import secrets
 from typing import Final
@@ -9,11 +10,23 @@ from typing import Final
 from fanscribe.runtime.reloading import Reloaded
 from fanscribe.runtime.tls import ServerTls, check_authorities, check_key_pair
 
+# What runs on a connection that has become too old: more than any window takes.
+_GRACE_MS: Final = 300_000
 _LOOK_S: Final = 2.0
 # All that can be done by HTTP but asking for health and statistics, as Triton names it.
 _BY_GRPC_ALONE: Final = (
     "metadata,inference,shared-memory,model-config,model-repository,trace,logging"
 )
+
+
+def connection_arguments(age_s: float) -> list[str]:
+    """Arguments of tritonserver for connections that end when they are `age_s` old; 0: never."""
+    if not age_s:
+        return []
+    return [
+        f"--grpc-max-connection-age={math.ceil(age_s * 1000)}",
+        f"--grpc-max-connection-age-grace={_GRACE_MS}",
+    ]
 
 
 def tls_arguments(tls: ServerTls | None) -> list[str]:

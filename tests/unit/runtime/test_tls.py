@@ -1,5 +1,6 @@
 """TLS over real connections: who is let in, who is believed, and renewals without a restart."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.server import LIVE, Bind, Server
 from fanscribe.runtime.tls import ClientCredentials, ClientTls, ServerTls, server_credentials
-from tests.support.certificates import Authority
+from tests.support.certificates import Authority, Identity
 
 NAME = "splitter.speech.svc"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -133,3 +134,36 @@ def test_files_that_are_no_good_are_refused(authority: Authority, tmp_path: Path
     for file, said in ((missing, "cannot be read"), (empty, "holds no certificates")):
         with pytest.raises(ValueError, match=said):
             ClientTls(file)
+
+
+def _mount(folder: Path, identity: Identity, version: int) -> None:
+    """Lay a secret out as the kubelet does, and change it: by one rename, all files at once."""
+    content = folder / f"..{version}"
+    content.mkdir(parents=True)
+    for name, file in (("tls.crt", identity.cert_file), ("tls.key", identity.key_file)):
+        (content / name).write_bytes(file.read_bytes())
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    (folder / "..new").symlink_to(content.name)
+    (folder / "..new").rename(folder / "..data")
+
+
+async def test_nobody_is_turned_away_while_a_mounted_secret_changes(
+    authority: Authority, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mounted"
+    own = authority.issue("own", NAME)
+    _mount(folder, own, 0)
+    server = ServerTls(folder / "tls.crt", folder / "tls.key", authority.file)
+    client = ClientTls(authority.file, folder / "tls.crt", folder / "tls.key", NAME)
+    credentials = ClientCredentials(client)
+    used = {credentials.current()}
+    async with serving(server) as address:
+        for version in range(1, 20):
+            authority.renew(own, NAME)
+            asking = asyncio.create_task(ask(address, credentials))
+            await asyncio.to_thread(_mount, folder, own, version)
+            assert await asking == "OK"
+            assert await ask(address, credentials) == "OK"
+            used.add(credentials.current())
+    assert len(used) == 20

@@ -40,6 +40,10 @@ class ClientTls:
 
     def __post_init__(self) -> None:
         """Check the files."""
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError unless the files are good now."""
         if self.ca_file is not None:
             check_authorities(self.ca_file)
         if (self.cert_file is None) != (self.key_file is None):
@@ -129,7 +133,7 @@ class ClientCredentials:
 
     def _load(self) -> grpc.ChannelCredentials:
         tls = self._tls
-        tls.__post_init__()
+        tls.check()
         return grpc.ssl_channel_credentials(
             root_certificates=_bytes_of(tls.ca_file),
             private_key=_bytes_of(tls.key_file),

@@ -32,5 +32,5 @@ ENV PYTHONUNBUFFERED=1 \
     HOME=/tmp
 USER 1000:1000
 EXPOSE 8000 8001 8002
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["healthcheck", "8001"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["healthcheck", "http://127.0.0.1:8000/v2/health/ready"]
 ENTRYPOINT ["python3", "-m", "fanscribe.inference"]

@@ -42,5 +42,5 @@ ENV PYTHONUNBUFFERED=1 \
 # triton-server, as the image calls it.
 USER 1000:1000
 EXPOSE 8000 8001 8002
-HEALTHCHECK --interval=10s --timeout=5s --start-period=600s CMD ["healthcheck", "8001"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=600s CMD ["healthcheck", "http://127.0.0.1:8000/v2/health/ready"]
 ENTRYPOINT ["python3", "/opt/fanscribe/triton_server.py"]

@@ -40,6 +40,6 @@ ENV PYTHONUNBUFFERED=1 \
     SERVICE=${SERVICE}
 USER 1000:1000
 EXPOSE 50051 9090
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["healthcheck", "50051"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["healthcheck", "http://127.0.0.1:9090/readyz"]
 # The shell only names the service; it is replaced, so that SIGTERM reaches Python.
 ENTRYPOINT ["/bin/sh", "-c", "exec python3 -m fanscribe.${SERVICE}"]

@@ -7,7 +7,7 @@ from tests.chart.charts import GOLDEN, render
 from tests.chart.settings import write_settings
 
 # The defaults whole, and what most installations on GPUs look like.
-KEPT = ("default", "gpu", "inference-only")
+KEPT = ("default", "gpu", "inference-only", "tls")
 
 
 def rendered(name: str) -> str:

@@ -7,6 +7,7 @@ from fanscribe.inference.settings import InferenceSettings
 from fanscribe.media.settings import MediaSettings
 from fanscribe.orchestrator.settings import OrchestratorSettings
 from fanscribe.runtime.settings import ServiceSettings, Settings
+from fanscribe.runtime.tls import TlsServerSettings
 from fanscribe.splitter.settings import SplitterSettings
 from tests.chart.charts import CHART
 
@@ -22,8 +23,10 @@ SERVICES: dict[str, type[Settings]] = {
 ELSEWHERE = {
     "discovery", "splitters", "splitter_service", "splitter_port_name", "splitter_port",
     "namespace", "inference_address", "slots", "media_allowed_networks", "media_denied_networks",
-    "media_ca_file", "model", "model_sha256", "cache_dir", "device", "startup_s", "http_port",
-    *ServiceSettings.model_fields,
+    "media_ca_file", "tokens_file", "splitter_ca_file", "splitter_cert_file", "splitter_key_file",
+    "inference_ca_file", "inference_cert_file", "inference_key_file", "model", "model_sha256",
+    "cache_dir", "device", "startup_s", "http_port", *ServiceSettings.model_fields,
+    *TlsServerSettings.model_fields,
 }  # fmt: skip
 
 

@@ -11,13 +11,17 @@ from pathlib import Path
 from shutil import which
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from fanscribe.inference.installation import find_installation
 from fanscribe.inference.launcher import free_ports
-from fanscribe.runtime.server import Bind, Server
+from fanscribe.runtime.health import Health
+from fanscribe.runtime.pages import pages
+from fanscribe.runtime.tls import ClientCredentials
 from tests.chart.charts import ROOT
+from tests.support.certificates import Authority
 
 IMAGES = ROOT / "deploy/docker"
 DOCKERFILES = sorted(IMAGES.glob("*.Dockerfile"))
@@ -41,8 +45,9 @@ def test_images_are_labelled_pinned_and_run_by_nobody_in_particular(file: Path) 
     assert all(":" in image and not image.endswith("latest") for image in images)
 
 
-def _is_healthy(port: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, IMAGES / "healthcheck.py", str(port)])
+def _is_healthy(port: int, path: str) -> subprocess.Popen[bytes]:
+    page = f"http://127.0.0.1:{port}{path}"
+    return subprocess.Popen([sys.executable, IMAGES / "healthcheck.py", page])
 
 
 async def _exit_code(process: subprocess.Popen[bytes]) -> int:
@@ -50,18 +55,22 @@ async def _exit_code(process: subprocess.Popen[bytes]) -> int:
 
 
 async def test_health_checks_tell_ready_from_not_ready() -> None:
-    server = Server([])
-    async with server.listening(Bind("127.0.0.1", 0), grace_s=0) as bound:
-        assert await _exit_code(_is_healthy(bound.port)) == 1
-        await server.set_ready(True)
-        assert await _exit_code(_is_healthy(bound.port)) == 0
+    health = Health()
+    with pages(CollectorRegistry(), health, "127.0.0.1", 0) as port:
+        assert await _exit_code(_is_healthy(port, "/readyz")) == 1
+        health.ready = True
+        assert await _exit_code(_is_healthy(port, "/readyz")) == 0
+    assert await _exit_code(_is_healthy(port, "/readyz")) == 1
 
 
 @asynccontextmanager
 async def _entry_point(
     folder: Path, **settings: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """Run the GPU image's entry point, on the Triton of the wheel, and without a GPU."""
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, int]]:
+    """Run the GPU image's entry point, on the Triton of the wheel, and without a GPU.
+
+    Yields its ports too, of gRPC and HTTP.
+    """
     installation = find_installation()
     installation.copy_backend(folder / "backends")
     (folder / "bin").mkdir()
@@ -91,7 +100,7 @@ async def _entry_point(
         stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        yield process, grpc
+        yield process, grpc, http
     finally:
         if process.returncode is None:
             process.kill()
@@ -110,22 +119,53 @@ async def _until_ready(client: InferenceServerClient, process: asyncio.subproces
 
 
 async def test_the_gpu_image_serves_the_model(tmp_path: Path) -> None:
-    async with _entry_point(tmp_path, FANSCRIBE_MODEL="tiny.en") as (process, port):
+    async with _entry_point(tmp_path, FANSCRIBE_MODEL="tiny.en") as (process, port, http):
         client = InferenceServerClient(f"127.0.0.1:{port}")
         try:
             await _until_ready(client, process)
             config = await client.get_model_config("whisper", as_json=True)
             assert config["config"]["parameters"]["compute_type"]["string_value"] == "int8"
-            assert await _exit_code(_is_healthy(port)) == 0
+            assert await _exit_code(_is_healthy(http, "/v2/health/ready")) == 0
         finally:
             await client.close()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
+async def test_the_gpu_image_speaks_tls_and_ends_when_its_certificate_is_renewed(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "certificates")
+    own, caller = authority.issue("own", "triton"), authority.issue("caller", "splitter")
+    settings = {
+        "FANSCRIBE_MODEL": "tiny.en",
+        "FANSCRIBE_TLS_CERT_FILE": str(own.cert_file),
+        "FANSCRIBE_TLS_KEY_FILE": str(own.key_file),
+        "FANSCRIBE_TLS_CLIENT_CA_FILE": str(own.ca_file),
+        "FANSCRIBE_TLS_RESTART_WITHIN_S": "0",
+    }
+    credentials = ClientCredentials(caller.client("triton"))
+    async with _entry_point(tmp_path, **settings) as (process, port, _):
+        client = InferenceServerClient(
+            f"127.0.0.1:{port}",
+            creds=credentials.current(),
+            channel_args=list(credentials.channel_options),
+        )
+        plain = InferenceServerClient(f"127.0.0.1:{port}")
+        try:
+            await _until_ready(client, process)
+            with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
+                await plain.is_model_ready("whisper")
+        finally:
+            await client.close()
+            await plain.close()
+        authority.renew(own, "triton")
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
 async def test_the_gpu_image_refuses_weights_it_was_not_told_of(tmp_path: Path) -> None:
     wrong = {"FANSCRIBE_MODEL": "tiny.en", "FANSCRIBE_MODEL_SHA256": "0" * 64}
-    async with _entry_point(tmp_path, **wrong) as (process, _):
+    async with _entry_point(tmp_path, **wrong) as (process, _, _):
         assert await asyncio.wait_for(process.wait(), 60) == 78
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from cloudcoil.models.cert_manager.v1 import Certificate
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 
@@ -26,7 +27,12 @@ from tests.chart.charts import (
 )
 from tests.chart.golden import GOLDEN, KEPT, rendered
 
-MODELS = {"ScaledObject": ScaledObject, "PodMonitor": PodMonitor, "PrometheusRule": PrometheusRule}
+MODELS = {
+    "Certificate": Certificate,
+    "PodMonitor": PodMonitor,
+    "PrometheusRule": PrometheusRule,
+    "ScaledObject": ScaledObject,
+}
 # Of KEDA 2.18, younger than the models.
 YOUNGER_FIELDS = {"spec.fallback.behavior"}
 SHARED = ROOT.parent / "shared"
@@ -108,7 +114,11 @@ def test_custom_resources_fit_the_published_definitions(tmp_path: Path) -> None:
     if not checker.exists():
         pytest.skip("no custom resource definitions beside this checkout")
     file = tmp_path / "custom.json"
+    # Those of cert-manager may not be among them.
+    manager = any(SHARED.glob("crds/cert-manager.io_certificates.yaml"))
     for resource in _custom_resources():
+        if resource["kind"] == "Certificate" and not manager:
+            continue
         file.write_text(json.dumps(resource))
         command = [sys.executable, checker, SHARED / "crds", file]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

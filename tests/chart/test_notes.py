@@ -7,10 +7,11 @@ import pytest
 from tests.chart.charts import CHART, MATRIX, helm, resources, values_arguments
 
 
-def _notes(name: str) -> str:
+def _notes(name: str, *settings: str) -> str:
     # Helm 3 does not do this without a cluster.
-    where = ["demo", str(CHART), "--namespace", "speech"]
-    done = helm("4", "install", *where, "--dry-run=client", *values_arguments(name))
+    where = ["demo", str(CHART), "--namespace", "speech", "--dry-run=client"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    done = helm("4", "install", *where, *values_arguments(name), *sets)
     assert done.returncode == 0, done.stderr
     _, _, notes = done.stdout.partition("NOTES:")
     assert notes
@@ -35,8 +36,21 @@ def test_what_is_forwarded_is_there(name: str) -> None:
         assert {int(port.partition(":")[2]) for port in ports.split()} <= open_ports
 
 
+def test_callers_are_told_what_to_show() -> None:
+    assert "grpcurl -plaintext localhost" in _notes("default")
+    secured = _notes("tls")
+    assert "get secret demo-fanscribe-orchestrator-tls " in secured
+    assert "-cacert ca.crt -authority demo-fanscribe-orchestrator.speech.svc" in secured
+    assert '-H "authorization: Bearer $TOKEN"' in secured
+    assert "-authority speech.example.com -cert client.crt" in _notes("everything")
+
+
 def test_notes_warn_of_what_stays_open() -> None:
-    assert "neither TLS nor authentication" in _notes("default")
+    default, secured = _notes("default"), _notes("tls")
+    for warning in ("neither a token nor a certificate", "each other in plain text"):
+        assert warning in default
+        assert warning not in secured
+    assert "send their tokens in plain text" in _notes("default", "api.tokens.secretName=tokens")
     assert "networkPolicy.enabled is false" in _notes("pvc-static")
     assert "networkPolicy.apiServer.cidrs narrows that" in _notes("default")
     assert "networkPolicy.apiServer.cidrs narrows that" not in _notes("two-orchestrators")

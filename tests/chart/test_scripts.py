@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from fanscribe.runtime.server import Bind, Server
 from tests.chart.charts import CHART
+from tests.support.certificates import Authority
 
 FILES = CHART / "files"
 WEIGHTS = b"weights"
@@ -90,13 +92,32 @@ def test_another_pod_that_was_faster_is_no_failure(tmp_path: Path, source: Path)
     assert [folder.name for folder in target.parent.iterdir()] == ["0123"]
 
 
+async def _asked(address: Bind, **environment: str) -> tuple[int | None, str]:
+    asking = await asyncio.create_subprocess_exec(
+        *(sys.executable, FILES / "ready.py", str(address)),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    said, _ = await asyncio.wait_for(asking.communicate(), 60)
+    return asking.returncode, said.decode()
+
+
 async def test_the_test_pod_waits_until_the_service_is_ready() -> None:
     server = Server([])
     async with server.listening(Bind("127.0.0.1", 0), grace_s=0) as bound:
-        asking = await asyncio.create_subprocess_exec(
-            sys.executable, FILES / "ready.py", str(bound), stdout=asyncio.subprocess.PIPE
-        )
+        asking = asyncio.create_task(_asked(bound))
         await server.set_ready(True)
-        said, _ = await asyncio.wait_for(asking.communicate(), 60)
-    assert asking.returncode == 0
-    assert said.decode() == f"{bound}: ready\n"
+        assert await asking == (0, f"{bound}: ready\n")
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+async def test_the_test_pod_asks_by_tls(mutual: bool, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own = authority.issue("own", "demo-orchestrator.speech.svc")
+    if mutual:
+        authority.issue("tls", "demo-orchestrator.speech.svc")
+    server = Server([])
+    async with server.listening(Bind("127.0.0.1", 0), 0, own.server(mutual=mutual)) as bound:
+        await server.set_ready(True)
+        told = {"TLS_FOLDER": str(tmp_path), "TLS_NAME": "demo-orchestrator.speech.svc"}
+        assert await _asked(bound, **told) == (0, f"{bound}: ready\n")

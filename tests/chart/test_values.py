@@ -34,6 +34,11 @@ def test_the_chart_carries_the_version_of_the_project() -> None:
         ("media.allowedNetworks[0]=10.0.0.0", "allowedNetworks"),
         ("autoscaling.prometheus.serverAddress=prometheus:9090", "serverAddress"),
         ("image.registry=example.com/", "registry"),
+        ("tls.mode=self-signed", "mode"),
+        ("tls.secrets.splitter=Not_A_Name", "splitter"),
+        ("tls.certManager.duration=90d", "duration"),
+        # No secret comes by value.
+        ("api.tokens.values[0]=0123456789abcdef", "values"),
     ],
 )
 def test_the_schema_refuses(setting: str, named: str, major: str) -> None:
@@ -54,6 +59,13 @@ def test_the_schema_refuses(setting: str, named: str, major: str) -> None:
             "pvc.claimName: needed",
         ),
         (["inference.extraArgs={--log-verbose=1}"], "only the GPU image"),
+        (["tls.enabled=true"], "tls.secrets.orchestrator: name the secret"),
+        (["tls.enabled=true", "tls.mode=certManager"], "say who issues the certificates"),
+        (["api.tls.clientCertificates.required=true"], "without TLS nobody can show one"),
+        (
+            ["api.tls.clientCertificates.required=true", "api.tls.secretName=x"],
+            "clientCertificates.secretName: name the secret",
+        ),
         (["autoscaling.type=keda", "autoscaling.splitter.minReplicas=99"], "greater than max"),
         (
             ["components.orchestrator=false", "components.splitter=false", "autoscaling.type=keda"],

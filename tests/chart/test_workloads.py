@@ -1,6 +1,7 @@
 """What the workloads are told, allowed and asked."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.chart.charts import (
     pod_specs,
     resources,
 )
+from tests.support.certificates import Authority
 
 SETTINGS: dict[str, type[Settings]] = {
     "orchestrator": OrchestratorSettings,
@@ -41,14 +43,14 @@ def test_services_understand_what_they_are_told(name: str, monkeypatch: pytest.M
         variables = {
             key: value
             for key, value in environment(deployment).items()
-            # A file of the cluster.
-            if key.startswith("FANSCRIBE_") and key != "FANSCRIBE_MEDIA_CA_FILE"
+            if key.startswith("FANSCRIBE_")
         }
         fields = {key.removeprefix("FANSCRIBE_").lower() for key in variables}
         assert fields <= set(SETTINGS[component].model_fields) | DISCOVERY
         with monkeypatch.context() as patch:
             for key, value in variables.items():
-                patch.setenv(key, value)
+                if not key.endswith("_FILE"):  # they are in the cluster
+                    patch.setenv(key, value)
             SETTINGS[component]()
 
 
@@ -107,8 +109,8 @@ def test_replicas_belong_to_the_autoscaler(name: str, fixed: set[str]) -> None:
 
 def test_a_splitter_without_a_model_is_not_restarted() -> None:
     probes = container(one(resources("default"), "Deployment", "splitter"))
-    assert "grpc" in probes["readinessProbe"]
-    assert "grpc" not in probes["livenessProbe"]
+    assert probes["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert probes["livenessProbe"]["httpGet"]["path"] == "/healthz"
 
 
 def test_a_gpu_is_asked_for_by_name() -> None:
@@ -214,3 +216,103 @@ def test_networks_are_allowed_and_denied_for_services_and_policies_alike() -> No
 def test_the_api_server_is_reached_where_values_say() -> None:
     egress = one(resources("everything"), "NetworkPolicy", "orchestrator")["spec"]["egress"]
     assert {"ipBlock": {"cidr": "10.0.0.1/32"}} in _peers(egress, 6443)
+
+
+def _secrets(deployment: Resource) -> dict[str, str]:
+    """Secrets that are mounted whole, by folder: never as a subPath, which is not renewed."""
+    volumes = {
+        volume["name"]: volume["secret"]["secretName"]
+        for volume in deployment["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    mounts = [one for one in container(deployment)["volumeMounts"] if one["name"] in volumes]
+    assert all(mount["readOnly"] and "subPath" not in mount for mount in mounts)
+    return {mount["mountPath"]: volumes[mount["name"]] for mount in mounts}
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_every_credential_that_a_service_is_told_of_is_mounted(name: str) -> None:
+    for _, deployment in _deployments(name):
+        files = {
+            value
+            for key, value in environment(deployment).items()
+            if key.endswith("_FILE") and key != "FANSCRIBE_MEDIA_CA_FILE"
+        }
+        assert {file.rpartition("/")[0] for file in files} == set(_secrets(deployment))
+
+
+def test_everybody_shows_a_certificate_that_cert_manager_makes() -> None:
+    found = resources("tls")
+    for component in COMPONENTS:
+        certificate = one(found, "Certificate", component)["spec"]
+        assert f"demo-fanscribe-{component}.speech.svc" in certificate["dnsNames"]
+        assert {"server auth", "client auth"} <= set(certificate["usages"])
+        assert certificate["issuerRef"]["name"] == "fanscribe"
+        deployment = one(found, "Deployment", component)
+        assert _secrets(deployment)["/etc/fanscribe/tls"] == certificate["secretName"]
+        told = environment(deployment)
+        assert told["FANSCRIBE_TLS_CERT_FILE"] == "/etc/fanscribe/tls/tls.crt"
+        (grpc,) = [
+            port for port in one(found, "Service", component)["spec"]["ports"]
+            if port["name"] == "grpc"
+        ]  # fmt: skip
+        assert grpc["appProtocol"] == "https"
+    # Callers show a token; the services each other their certificates.
+    orchestrator = environment(one(found, "Deployment", "orchestrator"))
+    assert "FANSCRIBE_TLS_CLIENT_CA_FILE" not in orchestrator
+    assert orchestrator["FANSCRIBE_TOKENS_FILE"] == "/etc/fanscribe/tokens/tokens"
+    for component, peer in (("orchestrator", "SPLITTER"), ("splitter", "INFERENCE")):
+        told = environment(one(found, "Deployment", component))
+        assert told[f"FANSCRIBE_{peer}_CA_FILE"] == "/etc/fanscribe/tls/ca.crt"
+        assert told[f"FANSCRIBE_{peer}_CERT_FILE"] == "/etc/fanscribe/tls/tls.crt"
+        callee = environment(one(found, "Deployment", peer.lower()))
+        assert callee["FANSCRIBE_TLS_CLIENT_CA_FILE"] == "/etc/fanscribe/tls/ca.crt"
+
+
+def test_callers_may_see_another_certificate_than_the_services() -> None:
+    orchestrator = one(resources("everything"), "Deployment", "orchestrator")
+    assert _secrets(orchestrator) == {
+        "/etc/fanscribe/tls": "orchestrator-tls",
+        "/etc/fanscribe/api-tls": "api-tls",
+        "/etc/fanscribe/callers": "callers",
+        "/etc/fanscribe/tokens": "api-tokens",
+    }
+    told = environment(orchestrator)
+    assert told["FANSCRIBE_TLS_CERT_FILE"] == "/etc/fanscribe/api-tls/tls.crt"
+    assert told["FANSCRIBE_TLS_CLIENT_CA_FILE"] == "/etc/fanscribe/callers/ca.crt"
+    assert told["FANSCRIBE_SPLITTER_CERT_FILE"] == "/etc/fanscribe/tls/tls.crt"
+
+
+def test_the_discoverys_name_is_the_one_in_the_splitters_certificate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Pods are called by addresses that no certificate could hold."""
+    found = resources("tls")
+    for key, value in environment(one(found, "Deployment", "orchestrator")).items():
+        if key.startswith("FANSCRIBE_") and not key.endswith("_FILE"):
+            monkeypatch.setenv(key, value)
+    monkeypatch.setenv("FANSCRIBE_SPLITTER_CA_FILE", str(Authority(tmp_path).file))
+    tls = OrchestratorSettings().splitter_tls
+    assert tls is not None
+    assert tls.server_name in one(found, "Certificate", "splitter")["spec"]["dnsNames"]
+
+
+def test_probes_need_no_certificate() -> None:
+    for component, deployment in _deployments("tls"):
+        spec = container(deployment)
+        probes = {key: probe for key, probe in spec.items() if key.endswith("Probe")}
+        assert {"readinessProbe", "livenessProbe"} <= set(probes)
+        expected = "http" if component == "inference" else "metrics"
+        assert {probe["httpGet"]["port"] for probe in probes.values()} == {expected}
+
+
+def test_the_helm_test_calls_as_callers_do() -> None:
+    (pod,) = [one for one in resources("tls") if one["kind"] == "Pod"]
+    (script,) = pod["spec"]["containers"]
+    told = {variable["name"]: variable["value"] for variable in script["env"]}
+    assert told["TLS_NAME"] == "demo-fanscribe-orchestrator.speech.svc"
+    (volume,) = pod["spec"]["volumes"]
+    (source,) = volume["projected"]["sources"]
+    assert source["secret"]["name"] == "demo-fanscribe-orchestrator-tls"
+    # Nobody gave it a certificate of the callers' authority.
+    assert not [one for one in resources("everything") if one["kind"] == "Pod"]

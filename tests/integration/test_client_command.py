@@ -156,6 +156,13 @@ async def test_the_deadline() -> None:
     assert "not finished within 0.5 s" in ended.stderr
 
 
+async def test_a_token_in_the_clear_is_warned_of() -> None:
+    where = ("transcribe", URL, "--server", "fanscribe.invalid:1")
+    ended = await run(*where, FANSCRIBE_TOKEN="s3cr3t-0123456789")  # noqa: S106
+    assert "in the clear; is --tls missing?" in ended.stderr
+    assert "s3cr3t" not in ended.stderr
+
+
 async def test_nobody_there() -> None:
     ended = await run("transcribe", URL, "--server", "127.0.0.1:1")
     assert ended.status == 5
@@ -173,6 +180,11 @@ async def test_nobody_there() -> None:
         ((URL, "--output", "/no/such/folder/talk.txt"), "no folder"),
         ((URL, "--micro-chunk-size-sec", "31"), "31"),
         ((URL, "--timeout", "0"), "0"),
+        ((URL, "--tls"), "--server says which"),
+        ((URL, "--token-file", __file__), "--server says which"),
+        ((URL, "--server", "localhost:1", "--cert", __file__), "a certificate and its key go"),
+        ((URL, "--server", "localhost:1", "--ca", __file__), "holds no certificates"),
+        ((URL, "--server", "localhost:1", "--token-file", "/dev/null"), "--token-file"),
     ],
 )
 async def test_wrong_usage(arguments: tuple[str, ...], told: str) -> None:

@@ -56,6 +56,24 @@ async def test_the_stand_in_keeps_the_contract() -> None:
     assert (segment["start_ms"], segment["end_ms"], segment["text"]) == (0, 1000, "Stand-in.")
 
 
+async def test_connections_end_when_they_are_old_and_calls_do_not() -> None:
+    async with (
+        start_triton("stand-in", connection_age_s=1) as triton,
+        triton_client(triton) as client,
+    ):
+        port = int(triton.address.rpartition(":")[2])
+        connections: set[int] = set()  # by their ports on our side
+        async with asyncio.timeout(60):
+            while len(connections) < 3:
+                result = await transcribe(client, np.zeros(16_000, np.int16))
+                assert result["segments"]
+                connections |= {
+                    one.laddr.port
+                    for one in psutil.Process().net_connections("tcp")
+                    if one.raddr and one.raddr.port == port
+                }
+
+
 async def test_sigterm_ends_everything_and_leaves_nothing(temporary_folder: Path) -> None:
     async with start_triton("stand-in") as triton:
         processes = children(triton)

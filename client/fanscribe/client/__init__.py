@@ -27,9 +27,11 @@ from fanscribe.client.events import (
     Word,
 )
 from fanscribe.client.options import Options, Task
+from fanscribe.runtime.tls import ClientTls
 
 __all__ = [
     "Client",
+    "ClientTls",
     "Completed",
     "Coverage",
     "Event",

@@ -15,6 +15,7 @@ from fanscribe.client.options import Options
 from fanscribe.client.translation import event_of
 from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.errors import Reason
+from fanscribe.runtime.tls import ClientCredentials, ClientTls
 from fanscribe.v1 import transcriber_pb2 as pb
 from fanscribe.v1.transcriber_pb2_grpc import TranscriberStub
 
@@ -29,15 +30,20 @@ class Client:
         async with Client("localhost:50051") as client:
             async for event in client.transcribe("https://example.org/talk.mp3"):
                 ...
+
+    `tls` says whom to believe and what to show, where the server speaks TLS; it raises ValueError
+    for files that are no good. `token` is for servers that want one.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, tls: ClientTls | None = None, token: str = "") -> None:
         self._target = target
+        self._credentials = ClientCredentials(tls) if tls is not None else None
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel: aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         """Open the channel; the connection itself is made by the first call."""
-        self._channel = open_channel(self._target)
+        self._channel = open_channel(self._target, self._credentials)
         return self
 
     async def __aexit__(
@@ -72,7 +78,9 @@ class Client:
             options=(options or Options()).to_message(),
             media_headers=media_headers,
         )
-        call = TranscriberStub(self._channel).Transcribe(request, timeout=timeout_s)
+        call = TranscriberStub(self._channel).Transcribe(
+            request, timeout=timeout_s, metadata=self._metadata
+        )
         completed = False
         try:
             async for message in call:

@@ -28,7 +28,7 @@ MEANINGS = {
     Exit.INTERNAL: "internal error of the server or the command",
     Exit.USAGE: "wrong usage: options, or a malformed URL",
     Exit.MEDIA: "the recording: not found, unreadable, no audio, changed, host down",
-    Exit.ACCESS: "access to the recording is denied or forbidden",
+    Exit.ACCESS: "access is denied: to the recording, or to the server for want of a token",
     Exit.UNAVAILABLE: "the server cannot be reached or lacks a part, or the local stack failed",
     Exit.QUOTA: "over quota, or the server's queue is full",
     Exit.DEADLINE: "not finished within --timeout",
@@ -37,6 +37,7 @@ MEANINGS = {
 }
 
 _BY_REASON = {
+    Reason.UNAUTHENTICATED: Exit.ACCESS,
     Reason.MEDIA_URL_INVALID: Exit.USAGE,
     Reason.MEDIA_URL_FORBIDDEN: Exit.ACCESS,
     Reason.MEDIA_HEADERS_INVALID: Exit.USAGE,

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from fanscribe.client.access import Access, access_options
 from fanscribe.client.exits import Exit, exit_table
 from fanscribe.client.failures import told_failures
 from fanscribe.client.file_server import is_loopback
@@ -39,6 +40,7 @@ Exit codes:
     show_envvar=True,
     help="Orchestrator to ask. Default: a local stack, started for this job.",
 )
+@access_options
 @click.option(
     "--language",
     default="",
@@ -110,6 +112,7 @@ def transcribe_command(
     *,
     media: str,
     server: str | None,
+    access: Access,
     language: str,
     task: str,
     macro_chunk_size_sec: int | None,
@@ -130,6 +133,7 @@ def transcribe_command(
     job = Job(
         media=_media(media, server),
         server=server,
+        access=access,
         model=model,
         splitters=splitters,
         options=Options(

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from fanscribe.client.access import Access
 from fanscribe.client.client import Client
 from fanscribe.client.errors import TranscriptionError
 from fanscribe.client.events import Completed, Plan, Progress, Segment
@@ -31,6 +32,8 @@ class Job:
     """A URL, or a local file."""
     server: str | None
     """Target of a running orchestrator; None starts a local stack."""
+    access: Access
+    """What that orchestrator wants to see."""
     model: str
     splitters: int
     options: Options
@@ -42,19 +45,20 @@ class Job:
 async def transcribe(job: Job, output: Output, reporter: Reporter) -> None:
     """Transcribe into `output`. Raises TranscriptionError, LocalStackError or OSError."""
     if job.server is not None:
-        await _transcribe_at(job.server, job, output, reporter)
+        client = Client(job.server, tls=job.access.tls, token=job.access.token)
+        await _transcribe_by(client, job, output, reporter)
         return
     async with LocalStack(model=job.model, splitters=job.splitters, tell=reporter.step) as stack:
-        work = _transcribe_at(stack.address, job, output, reporter)
+        work = _transcribe_by(Client(stack.address), job, output, reporter)
         await _while_it_lives(stack, work, reporter)
         reporter.step("stopping the local stack")
 
 
-async def _transcribe_at(target: str, job: Job, output: Output, reporter: Reporter) -> None:
+async def _transcribe_by(client: Client, job: Job, output: Output, reporter: Reporter) -> None:
     reporter.step("asking for a plan")
     async with AsyncExitStack() as exits:
         url = await exits.enter_async_context(_url_of(job.media))
-        client = await exits.enter_async_context(Client(target))
+        await exits.enter_async_context(client)
         events = client.transcribe(
             url, job.options, media_headers=job.headers, timeout_s=job.timeout_s
         )

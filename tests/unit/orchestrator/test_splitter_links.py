@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,10 @@ from fanscribe.orchestrator.splitters import SplitterPool
 from fanscribe.orchestrator.work import ChunkOrder
 from fanscribe.runtime.errors import FanscribeError
 from fanscribe.runtime.server import Bind, Server
+from fanscribe.runtime.tls import ClientCredentials, ServerTls
 from fanscribe.v1 import splitter_pb2 as pb
 from fanscribe.v1 import splitter_pb2_grpc
+from tests.support.certificates import Authority
 from tests.support.polling import eventually
 
 CHUNK_SAMPLES = 16000 * 30
@@ -81,11 +84,11 @@ class Script(splitter_pb2_grpc.SplitterServicer):
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Script]:
+async def serving(tls: ServerTls | None = None) -> AsyncIterator[Script]:
     script = Script()
     server = Server(["fanscribe.v1.Splitter"])
     splitter_pb2_grpc.add_SplitterServicer_to_server(script, server.grpc)
-    async with server.listening(Bind("127.0.0.1", 0), grace_s=0) as bound:
+    async with server.listening(Bind("127.0.0.1", 0), grace_s=0, tls=tls) as bound:
         script.address = str(bound)
         yield script
 
@@ -145,12 +148,13 @@ class Orchestrator:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     job: StandIn = field(default_factory=StandIn)
     listed: Listed = field(default_factory=Listed)
+    credentials: ClientCredentials | None = None
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         metrics = OrchestratorMetrics(self.registry)
         self.scheduler = Scheduler(metrics, loop.call_later, attempts=2, chunk_timeout_s=60)
-        self.pool = SplitterPool(self.listed, self.scheduler, 60)
+        self.pool = SplitterPool(self.listed, self.scheduler, 60, self.credentials)
         self.scheduler.admit(self.job)
 
     def submit(self, *indexes: int) -> None:
@@ -164,14 +168,22 @@ class Orchestrator:
         return self.registry.get_sample_value(name, {"outcome": "lost"}) or 0
 
 
-@pytest.fixture
-async def orchestrator() -> AsyncIterator[Orchestrator]:
-    running = Orchestrator()
+@asynccontextmanager
+async def orchestrating(
+    credentials: ClientCredentials | None = None,
+) -> AsyncIterator[Orchestrator]:
+    running = Orchestrator(credentials=credentials)
     task = asyncio.create_task(running.pool.run())
     yield running
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+@pytest.fixture
+async def orchestrator() -> AsyncIterator[Orchestrator]:
+    async with orchestrating() as running:
+        yield running
 
 
 async def has(splitter: Script, *indexes: int) -> None:
@@ -265,3 +277,26 @@ async def test_an_address_that_nobody_answers_at_is_left(orchestrator: Orchestra
         orchestrator.listed.tell(splitter)
         orchestrator.submit(0, 1)
         await has(splitter, 0, 1)
+
+
+async def test_the_next_stream_shows_the_certificate_that_counts_then(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    own = ours.issue("own", "orchestrator")
+    its = ours.issue("its", "splitters.speech.svc")
+    credentials = ClientCredentials(own.client("splitters.speech.svc"))
+    async with orchestrating(credentials) as orchestrator, serving(its.server()) as splitter:
+        orchestrator.listed.tell(splitter)
+        orchestrator.submit(0)
+        await has(splitter, 0)
+        # Everything is of another authority now; the stream that is open stays.
+        others.renew(its, "splitters.speech.svc")
+        others.renew(own, "orchestrator")
+        splitter.finish(0)
+        await eventually(lambda: orchestrator.job.done == [0], "0 is done")
+        assert splitter.sessions == 1
+        splitter.end_session()
+        orchestrator.submit(1)
+        await has(splitter, 1)
+        assert splitter.sessions == 2
+        splitter.finish(1)
+        await eventually(lambda: orchestrator.job.done == [0, 1], "1 is done")

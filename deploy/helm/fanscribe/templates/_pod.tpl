@@ -134,6 +134,7 @@ envFrom:
   configMap:
     name: {{ . }}
 {{- end }}
+{{- include "fanscribe.tls.volumes" . }}
 {{- with $values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -148,6 +149,7 @@ envFrom:
   mountPath: /etc/fanscribe/certificates
   readOnly: true
 {{- end }}
+{{- include "fanscribe.tls.volumeMounts" . }}
 {{- with $values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

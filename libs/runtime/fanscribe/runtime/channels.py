@@ -4,6 +4,8 @@ from typing import Final
 
 from grpc import aio
 
+from fanscribe.runtime.tls import ClientCredentials
+
 # Nothing fanscribe sends is near it: the largest message is a micro chunk's audio, below 1 MiB.
 MESSAGE_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
@@ -21,6 +23,9 @@ CHANNEL_OPTIONS: Final = (
 )
 
 
-def open_channel(target: str) -> aio.Channel:
-    """Open a channel with CHANNEL_OPTIONS."""
-    return aio.insecure_channel(target, options=list(CHANNEL_OPTIONS))
+def open_channel(target: str, credentials: ClientCredentials | None = None) -> aio.Channel:
+    """Open a channel with CHANNEL_OPTIONS, in plain text where there are no credentials."""
+    if credentials is None:
+        return aio.insecure_channel(target, options=list(CHANNEL_OPTIONS))
+    options = [*CHANNEL_OPTIONS, *credentials.channel_options]
+    return aio.secure_channel(target, credentials.current(), options=options)

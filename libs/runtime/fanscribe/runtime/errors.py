@@ -11,6 +11,8 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why something failed; `ErrorInfo.reason` of the public API."""
 
+    # The caller.
+    UNAUTHENTICATED = "UNAUTHENTICATED"
     # The request itself.
     MEDIA_URL_INVALID = "MEDIA_URL_INVALID"
     MEDIA_URL_FORBIDDEN = "MEDIA_URL_FORBIDDEN"

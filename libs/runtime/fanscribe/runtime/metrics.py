@@ -1,9 +1,6 @@
-"""The `/metrics` page of a process."""
+"""What every process tells Prometheus alike."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -17,15 +14,3 @@ def new_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry
-
-
-@contextmanager
-def metrics_server(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
-    """Serve `registry` at `/metrics` while inside; yields the port (`port` 0 picks a free one)."""
-    server, thread = start_http_server(port, addr=host, registry=registry)
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -3,18 +3,24 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from fanscribe.runtime.channels import MESSAGE_LIMIT_BYTES
+from fanscribe.runtime.health import Health
 from fanscribe.runtime.statuses import StatusInterceptor
+from fanscribe.runtime.tls import ServerTls, server_credentials
 
 _log = logging.getLogger(__name__)
+
+# A name for health checks that asks whether the process works, not whether it wants traffic.
+LIVE: Final = "live"
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,17 @@ class Server:
     """A gRPC server with health and reflection.
 
     Every service is NOT_SERVING until `set_ready(True)`, and again from the moment it drains. The
-    server as a whole (the service named "") answers the same.
+    server as a whole (the service named "") answers the same; `LIVE` serves for as long as it
+    listens. `interceptors` come before the services.
     """
 
-    def __init__(self, service_names: Iterable[str]) -> None:
+    def __init__(
+        self, service_names: Iterable[str], interceptors: Sequence[aio.ServerInterceptor] = ()
+    ) -> None:
+        self.health = Health()
+        """The same for probes that do not speak gRPC."""
         self.grpc = aio.server(
-            interceptors=[StatusInterceptor()],
+            interceptors=[*interceptors, StatusInterceptor()],
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
@@ -52,8 +63,8 @@ class Server:
             ],
         )
         self._names = ("", *service_names)
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self.grpc)
         reflection.enable_server_reflection(
             (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.grpc
         )
@@ -61,20 +72,31 @@ class Server:
     async def set_ready(self, ready: bool) -> None:
         """Tell health checks whether this server wants traffic."""
         states = health_pb2.HealthCheckResponse
+        self.health.ready = ready
         for name in self._names:
-            await self._health.set(name, states.SERVING if ready else states.NOT_SERVING)
+            await self._servicer.set(name, states.SERVING if ready else states.NOT_SERVING)
 
     @asynccontextmanager
-    async def listening(self, bind: Bind, grace_s: float) -> AsyncIterator[Bind]:
-        """Serve while inside; yields where. On leaving, calls get `grace_s` to end."""
+    async def listening(
+        self, bind: Bind, grace_s: float, tls: ServerTls | None = None
+    ) -> AsyncIterator[Bind]:
+        """Serve while inside, by TLS or in plain text; yields where.
+
+        On leaving, calls get `grace_s` to end.
+        """
         await self.set_ready(False)
-        port = self.grpc.add_insecure_port(str(bind))
+        await self._servicer.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
+        if tls is None:
+            port = self.grpc.add_insecure_port(str(bind))
+        else:
+            port = self.grpc.add_secure_port(str(bind), server_credentials(tls))
         await self.grpc.start()
         try:
             yield Bind(bind.host, port)
         finally:
             # From here on health stays NOT_SERVING whatever anybody sets.
-            await self._health.enter_graceful_shutdown()
+            self.health.ready = False
+            await self._servicer.enter_graceful_shutdown()
             await self.grpc.stop(grace_s)
 
 

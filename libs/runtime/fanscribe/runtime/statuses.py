@@ -37,6 +37,7 @@ _CODES: dict[Reason, grpc.StatusCode] = {
     Reason.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
+    Reason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
@@ -56,7 +57,8 @@ def error_of(rpc_error: grpc.RpcError) -> FanscribeError | None:
     return None
 
 
-async def _abort(context: aio.ServicerContext[Any, Any], error: FanscribeError) -> None:
+async def abort(context: aio.ServicerContext[Any, Any], error: FanscribeError) -> None:
+    """End a call with the status that tells `error`. Raises what ends it."""
     detail = any_pb2.Any()
     detail.Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))
     code = code_of(error.reason)
@@ -116,11 +118,11 @@ def _guarded(
                 known = _unknown(error)
             elif known.reason is Reason.INTERNAL:
                 _log.error("call failed: %s", known.message)
-            await _abort(context, known)
+            await abort(context, known)
         except aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001  the last resort of every call
-            await _abort(context, _unknown(error))
+            await abort(context, _unknown(error))
 
     return call
 

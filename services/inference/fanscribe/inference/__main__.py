@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from fanscribe.inference.connections import Renewal
 from fanscribe.inference.errors import SetupError, TritonError
 from fanscribe.inference.installation import find_installation
 from fanscribe.inference.launcher import (
@@ -65,22 +66,35 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
         on_gpu=settings.device == "cuda",
         endpoints=Endpoints(*(Bind(settings.host, port) for port in ports)),
         drain_s=settings.drain_s,
+        tls=settings.server_tls,
+        connection_age_s=settings.connection_age_s,
     )
 
 
 async def _serve(settings: InferenceSettings, command: TritonCommand) -> None:
-    """Run Triton until a signal asks to stop; raises TritonError if it ends before."""
+    """Run Triton until a signal asks to stop; raises TritonError if it ends before.
+
+    It is started anew when its certificate has been renewed.
+    """
     stop = stop_requested()
-    async with running_triton(command) as triton:
-        watch = asyncio.create_task(_watch(triton, command.endpoints, settings.startup_s))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({watch, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if watch.done():
-                watch.result()
-        finally:
-            watch.cancel()
-            stopping.cancel()
+    renewal = Renewal(command.tls) if command.tls is not None else None
+    while not stop.is_set():
+        async with running_triton(command) as triton:
+            tasks = [
+                asyncio.create_task(_watch(triton, command.endpoints, settings.startup_s)),
+                asyncio.create_task(stop.wait()),
+            ]
+            if renewal is not None:
+                tasks.append(asyncio.create_task(renewal.wait(settings.tls_restart_within_s)))
+            try:
+                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+            if not stop.is_set():
+                _log.info("the certificate was renewed: starting Triton anew")
 
 
 async def _watch(triton: Triton, endpoints: Endpoints, startup_s: float) -> None:

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fanscribe.inference.connections import connection_arguments, tls_arguments
 from fanscribe.inference.errors import TritonError
 from fanscribe.runtime.server import Bind
+from fanscribe.runtime.tls import ServerTls
 
 _log = logging.getLogger(__name__)
 _triton_log = logging.getLogger("triton")
@@ -62,6 +64,8 @@ class TritonCommand:
     on_gpu: bool
     endpoints: Endpoints
     drain_s: float
+    tls: ServerTls | None
+    connection_age_s: float
 
     def arguments(self) -> list[str]:
         """Command line of the server."""
@@ -80,6 +84,8 @@ class TritonCommand:
             f"--exit-timeout-secs={math.ceil(self.drain_s)}",
             "--strict-readiness=true",
             "--log-verbose=0",
+            *connection_arguments(self.connection_age_s),
+            *tls_arguments(self.tls),
             # Without them Triton looks for a GPU, and complains.
             *([] if self.on_gpu else ["--pinned-memory-pool-byte-size=0", "--allow-gpu-metrics=0"]),
         ]

@@ -6,10 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from fanscribe.runtime.settings import Settings
+from fanscribe.inference.cores import available_cores
+from fanscribe.runtime.tls import TlsServerSettings
 
 
-class InferenceSettings(Settings):
+class InferenceSettings(TlsServerSettings):
     """How to run Triton and which weights it serves."""
 
     # "tiny.en" or "base" (weights from the package index), a folder, or "owner/name@revision" of
@@ -27,10 +28,19 @@ class InferenceSettings(Settings):
     http_port: int = Field(default=8000, ge=0, le=65535)
     metrics_port: int = Field(default=8002, ge=0, le=65535)
 
+    # Connections are closed when they are so old, in seconds, so that clients find replicas that
+    # have come since; what runs on them goes on. 0: never.
+    connection_age_s: float = Field(default=300.0, ge=0)
+
+    # Triton reads its certificate once: it is started anew within so many seconds after the files
+    # have changed, at a time of its own, so that several replicas do not go at once.
+    tls_restart_within_s: float = Field(default=600.0, ge=0)
+
     device: Literal["cpu", "cuda"] = "cpu"
     # Number format of CTranslate2. Empty: int8 on the CPU, float16 on a GPU.
     compute_type: str = ""
-    # Copies of the model that work side by side. 0: one for each core, or one on a GPU.
+    # Copies of the model that work side by side. 0: one for each core that this process may use, or
+    # one on a GPU.
     instances: int = Field(default=0, ge=0, le=64)
     # Threads of each copy on the CPU. Several copies of one thread beat one of several threads.
     threads: int = Field(default=1, ge=1, le=64)
@@ -74,5 +84,6 @@ class InferenceSettings(Settings):
     @property
     def effective_instances(self) -> int:
         """Number of copies of the model, with the device's default filled in."""
-        cores = len(os.sched_getaffinity(0)) // self.threads
-        return self.instances or (1 if self.device == "cuda" else max(1, cores))
+        return self.instances or (
+            1 if self.device == "cuda" else max(1, available_cores() // self.threads)
+        )

@@ -14,9 +14,12 @@ from fanscribe.orchestrator.service import TranscriberService
 from fanscribe.orchestrator.settings import OrchestratorSettings
 from fanscribe.orchestrator.splitters import SplitterPool
 from fanscribe.runtime.logs import configure_logs
-from fanscribe.runtime.metrics import metrics_server, new_registry
+from fanscribe.runtime.metrics import new_registry
+from fanscribe.runtime.pages import pages
 from fanscribe.runtime.server import Bind, Server, stop_requested
 from fanscribe.runtime.settings import read_settings
+from fanscribe.runtime.tls import ClientCredentials
+from fanscribe.runtime.tokens import TokenInterceptor, Tokens
 from fanscribe.runtime.tracing import tracing
 from fanscribe.v1 import transcriber_pb2, transcriber_pb2_grpc
 
@@ -35,10 +38,16 @@ async def serve(settings: OrchestratorSettings) -> None:
         settings.chunk_timeout_s,
     )
     discovery = discovery_of(settings, DiscoveryMetrics(registry))
-    pool = SplitterPool(discovery, scheduler, settings.chunk_timeout_s)
-    server = Server([transcriber_pb2.DESCRIPTOR.services_by_name["Transcriber"].full_name])
+    splitter_tls = settings.splitter_tls
+    credentials = ClientCredentials(splitter_tls) if splitter_tls else None
+    pool = SplitterPool(discovery, scheduler, settings.chunk_timeout_s, credentials)
+    interceptors = []
+    if settings.tokens_file is not None:
+        interceptors.append(TokenInterceptor(Tokens(settings.tokens_file), metrics.call_refused))
+    transcriber = transcriber_pb2.DESCRIPTOR.services_by_name["Transcriber"].full_name
+    server = Server([transcriber], interceptors)
     media_access = MediaAccess(settings.source_policy(), settings.media_limits())
-    with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:
+    with pages(registry, server.health, settings.host, settings.metrics_port) as metrics_port:
         async with media_access as media, asyncio.TaskGroup() as group:
             reach_samples = samples_of_s(settings.boundary_reach_s)
             planner = Planner(media, reach_samples, settings.boundary_searches)
@@ -54,7 +63,7 @@ async def serve(settings: OrchestratorSettings) -> None:
             transcriber_pb2_grpc.add_TranscriberServicer_to_server(service, server.grpc)
             links = group.create_task(pool.run())
             bind = Bind(settings.host, settings.port)
-            async with server.listening(bind, grace_s=1) as bound:
+            async with server.listening(bind, grace_s=1, tls=settings.server_tls) as bound:
                 # Ready whether or not there are splitters: waiting jobs are what starts them.
                 await server.set_ready(True)
                 addresses = {

@@ -57,6 +57,12 @@ class OrchestratorMetrics:
             ["reason"],
             registry=registry,
         )
+        self._refused_calls = Counter(
+            "fanscribe_refused_calls",
+            "Calls refused for want of a good token, by what it was: missing, malformed, unknown.",
+            ["token"],
+            registry=registry,
+        )
         self.attempts = Counter(
             "fanscribe_chunk_attempts",
             "Attempts at macro chunks by outcome: done, failed, lost (with the splitter), overdue, "
@@ -86,6 +92,10 @@ class OrchestratorMetrics:
             registry=registry,
         )
         self.publish(Backlog(0, 0, 0, 0, 0, 0, 0))
+
+    def call_refused(self, token: str) -> None:
+        """Count a call that was not let in."""
+        self._refused_calls.labels(token).inc()
 
     def publish(self, backlog: Backlog) -> None:
         """Set the gauges."""

@@ -1,12 +1,25 @@
 """Settings of an orchestrator."""
 
-from pydantic import Field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from fanscribe.media.settings import MediaSettings
 from fanscribe.orchestrator.discovery.settings import DiscoverySettings
+from fanscribe.runtime.tls import (
+    UNSET,
+    AuthoritiesFile,
+    ClientTls,
+    ReadableFile,
+    TlsServerSettings,
+    check_certificate_setting,
+    check_key_setting,
+)
+from fanscribe.runtime.tokens import check_tokens
 
 
-class OrchestratorSettings(DiscoverySettings, MediaSettings):
+class OrchestratorSettings(DiscoverySettings, MediaSettings, TlsServerSettings):
     """Read from the environment; see `Settings` for the names."""
 
     # Nominal length of a macro chunk where the caller does not say.
@@ -27,3 +40,38 @@ class OrchestratorSettings(DiscoverySettings, MediaSettings):
     chunk_timeout_s: float = Field(default=900, gt=0)
     # How long a job waits while no splitter at all is connected: time for one to be started.
     splitter_wait_s: float = Field(default=60, ge=0)
+
+    # Tokens of those who may call, one a line. Without it, everybody may who reaches the port.
+    tokens_file: Annotated[Path, AfterValidator(check_tokens)] | None = None
+
+    # Authorities of the splitters' certificates; with it, splitters are called by TLS.
+    splitter_ca_file: AuthoritiesFile | None = None
+    # What splitters are shown that want callers' certificates, and its key.
+    splitter_cert_file: ReadableFile | None = UNSET
+    splitter_key_file: ReadableFile | None = UNSET
+    # The name that the splitters' certificates must have. Empty: the name of their Service, where
+    # they are found by it, as their own addresses change; otherwise the host in `splitters`.
+    splitter_server_name: str = ""
+
+    @field_validator("splitter_cert_file")
+    @classmethod
+    def _splitter_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return check_certificate_setting(value, info, "splitter_ca_file")
+
+    @field_validator("splitter_key_file")
+    @classmethod
+    def _splitter_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return check_key_setting(value, info, "splitter_cert_file")
+
+    @property
+    def splitter_tls(self) -> ClientTls | None:
+        """How splitters are called; None: in plain text."""
+        if self.splitter_ca_file is None:
+            return None
+        service = "" if self.discovery == "static" else self.splitter_host
+        return ClientTls(
+            self.splitter_ca_file,
+            self.splitter_cert_file,
+            self.splitter_key_file,
+            self.splitter_server_name or service,
+        )

@@ -14,6 +14,7 @@ from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.work import ChunkTask
 from fanscribe.runtime.channels import open_channel
 from fanscribe.runtime.errors import FanscribeError, Reason
+from fanscribe.runtime.tls import ClientCredentials
 from fanscribe.v1 import splitter_pb2 as pb
 from fanscribe.v1.splitter_pb2_grpc import SplitterStub
 
@@ -32,10 +33,17 @@ class SplitterPool:
     that it has in hand: it drains, or it is not ready just now, and may well finish.
     """
 
-    def __init__(self, discovery: Discovery, scheduler: Scheduler, chunk_timeout_s: float) -> None:
+    def __init__(
+        self,
+        discovery: Discovery,
+        scheduler: Scheduler,
+        chunk_timeout_s: float,
+        credentials: ClientCredentials | None = None,
+    ) -> None:
         self._discovery = discovery
         self._scheduler = scheduler
         self._chunk_timeout_s = chunk_timeout_s
+        self._credentials = credentials
         self._links: dict[str, SplitterLink] = {}  # those that end included
 
     async def run(self) -> None:
@@ -52,7 +60,9 @@ class SplitterPool:
                 for address, link in self._links.items():
                     link.list(address in listed)
                 for address in sorted(listed - self._links.keys()):
-                    link = SplitterLink(address, self._scheduler, self._chunk_timeout_s)
+                    link = SplitterLink(
+                        address, self._scheduler, self._chunk_timeout_s, self._credentials
+                    )
                     self._links[address] = link
                     group.create_task(self._keep(link))
 
@@ -66,8 +76,15 @@ class SplitterPool:
 class SplitterLink:
     """The stream to one splitter; to the scheduler, the splitter itself."""
 
-    def __init__(self, address: str, scheduler: Scheduler, chunk_timeout_s: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        scheduler: Scheduler,
+        chunk_timeout_s: float,
+        credentials: ClientCredentials | None,
+    ) -> None:
         self.address = address
+        self._credentials = credentials
         self.free_slots = 0
         self._told_free_slots = 0
         self._listed = True
@@ -86,8 +103,8 @@ class SplitterLink:
 
     async def run(self) -> None:
         """Keep a stream until it is wanted no more."""
-        async with open_channel(self.address) as channel, asyncio.TaskGroup() as group:
-            keeping = group.create_task(self._keep_stream(channel))
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self._keep_stream())
             while self.wanted:
                 self._changed.clear()
                 await self._changed.wait()
@@ -95,15 +112,17 @@ class SplitterLink:
             self._lost()
             keeping.cancel()
 
-    async def _keep_stream(self, channel: aio.Channel) -> None:
+    async def _keep_stream(self) -> None:
         """Connect, and again whenever the stream ends, until cancelled."""
         backoff_s = _FIRST_BACKOFF_S
         while True:
             try:
-                heard = await self._session(SplitterStub(channel).Split())
+                # A channel for each stream: it shows the certificate that counts now.
+                async with open_channel(self.address, self._credentials) as channel:
+                    heard = await self._session(SplitterStub(channel).Split())
             except grpc.RpcError as error:
                 heard = self._assignments_sent > 0
-                _log.warning("stream to splitter %s broke: %s", self.address, _code(error))
+                _log.warning("stream to splitter %s broke: %s", self.address, _what(error))
             finally:
                 self._lost()
             backoff_s = _FIRST_BACKOFF_S if heard else min(2 * backoff_s, _LONGEST_BACKOFF_S)
@@ -219,5 +238,8 @@ def _key(task: ChunkTask) -> tuple[str, int]:
     return task.job.job_id, task.chunk.index
 
 
-def _code(error: grpc.RpcError) -> str:
-    return error.code().name if isinstance(error, aio.AioRpcError) else type(error).__name__
+def _what(error: grpc.RpcError) -> str:
+    if not isinstance(error, aio.AioRpcError):
+        return type(error).__name__
+    # The details say, for one, whose certificate was not believed.
+    return f"{error.code().name}: {error.details()}"

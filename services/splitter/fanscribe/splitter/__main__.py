@@ -5,7 +5,8 @@ import logging
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.runtime.logs import configure_logs
-from fanscribe.runtime.metrics import metrics_server, new_registry
+from fanscribe.runtime.metrics import new_registry
+from fanscribe.runtime.pages import pages
 from fanscribe.runtime.server import Bind, Server, stop_requested
 from fanscribe.runtime.settings import read_settings
 from fanscribe.runtime.tracing import tracing
@@ -30,14 +31,15 @@ async def serve(settings: SplitterSettings) -> None:
     slots = Slots(settings.slots, metrics)
     server = Server([splitter_pb2.DESCRIPTOR.services_by_name["Splitter"].full_name])
     media_access = MediaAccess(settings.source_policy(), settings.media_limits())
-    with metrics_server(registry, settings.host, settings.metrics_port) as metrics_port:
+    bind = Bind(settings.host, settings.port)
+    with pages(registry, server.health, settings.host, settings.metrics_port) as metrics_port:
         async with (
             media_access as media,
             Transcriber(settings, metrics) as transcriber,
         ):
             service = SplitterService(Worker(media, transcriber, metrics), slots, metrics)
             splitter_pb2_grpc.add_SplitterServicer_to_server(service, server.grpc)
-            async with server.listening(Bind(settings.host, settings.port), grace_s=1) as bound:
+            async with server.listening(bind, grace_s=1, tls=settings.server_tls) as bound:
                 addresses = {
                     "address": str(bound),
                     "metrics_address": str(Bind(settings.host, metrics_port)),

@@ -1,11 +1,22 @@
 """Settings of a splitter."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from fanscribe.media.settings import MediaSettings
+from fanscribe.runtime.tls import (
+    UNSET,
+    AuthoritiesFile,
+    ClientTls,
+    ReadableFile,
+    TlsServerSettings,
+    check_certificate_setting,
+    check_key_setting,
+)
 
 
-class SplitterSettings(MediaSettings):
+class SplitterSettings(MediaSettings, TlsServerSettings):
     """Read from the environment; see `Settings` for the names."""
 
     # Where Triton's gRPC endpoint is, as host:port or a gRPC name such as dns:///triton:8001.
@@ -21,3 +32,33 @@ class SplitterSettings(MediaSettings):
     inference_in_flight: int = Field(default=32, ge=1, le=1024)
     # Macro chunks worked on at a time.
     slots: int = Field(default=2, ge=1, le=256)
+
+    # Authorities of Triton's certificate; with it, Triton is called by TLS.
+    inference_ca_file: AuthoritiesFile | None = None
+    # What a Triton is shown that wants callers' certificates, and its key.
+    inference_cert_file: ReadableFile | None = UNSET
+    inference_key_file: ReadableFile | None = UNSET
+    # The name that Triton's certificate must have. Empty: the host in `inference_address`.
+    inference_server_name: str = ""
+
+    @field_validator("inference_cert_file")
+    @classmethod
+    def _inference_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return check_certificate_setting(value, info, "inference_ca_file")
+
+    @field_validator("inference_key_file")
+    @classmethod
+    def _inference_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return check_key_setting(value, info, "inference_cert_file")
+
+    @property
+    def inference_tls(self) -> ClientTls | None:
+        """How Triton is called; None: in plain text."""
+        if self.inference_ca_file is None:
+            return None
+        return ClientTls(
+            self.inference_ca_file,
+            self.inference_cert_file,
+            self.inference_key_file,
+            self.inference_server_name,
+        )

@@ -29,7 +29,7 @@ class Engine:
     """The engine as Triton runs it: workers of one thread each, by default one for each core."""
 
     def __init__(
-        self, weights: Path, knobs: Knobs, workers: int = _SETTINGS.effective_instances
+        self, weights: Path, knobs: Knobs, workers: int = _SETTINGS.effective_workers
     ) -> None:
         if str(_PACKAGE_FOLDER) not in sys.path:
             sys.path.append(str(_PACKAGE_FOLDER))

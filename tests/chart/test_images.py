@@ -93,7 +93,7 @@ async def _entry_point(
             "FANSCRIBE_PORT": str(grpc),
             "FANSCRIBE_HTTP_PORT": str(http),
             "FANSCRIBE_METRICS_PORT": str(metrics),
-            "FANSCRIBE_INSTANCES": "1",
+            "FANSCRIBE_WORKERS": "1",
             **settings,
         },
         stderr=asyncio.subprocess.DEVNULL,

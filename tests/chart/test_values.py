@@ -26,7 +26,7 @@ def test_the_chart_carries_the_version_of_the_project() -> None:
         ("splitter.slots=0", "slots"),
         ("splitter.replicas=two", "integer"),
         ("orchestrator.settings.MAX_JBS=3", "MAX_JBS"),
-        ("inference.sttings.INSTANCES=3", "sttings"),
+        ("inference.sttings.WORKERS=3", "sttings"),
         ("inference.gpu.count=2", "count"),
         ("inference.weights.sha256=abc", "sha256"),
         ("inference.external.address=triton", "address"),

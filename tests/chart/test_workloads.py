@@ -126,11 +126,11 @@ def test_a_gpu_is_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "copies"), [("default", "2"), ("cpu", "4"), ("gpu", "1"), ("everything", "2")]
+    ("name", "workers"), [("default", "2"), ("cpu", "4"), ("gpu", "2"), ("everything", "3")]
 )
-def test_copies_of_the_model_follow_from_what_the_pod_may_use(name: str, copies: str) -> None:
+def test_workers_follow_from_what_the_pod_may_use(name: str, workers: str) -> None:
     told = environment(one(resources(name), "Deployment", "inference"))
-    assert told["FANSCRIBE_INSTANCES"] == copies
+    assert told["FANSCRIBE_WORKERS"] == workers
 
 
 def test_weights_are_never_written_by_the_model() -> None:

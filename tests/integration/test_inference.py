@@ -199,7 +199,7 @@ async def test_silence_of_any_length_is_answered(
 async def test_cancelled_requests_are_not_computed() -> None:
     samples = np.tile(clips()[0][0], 4)
     async with (
-        start_triton("tiny.en", instances=1, max_batch_size=1, group_size=1) as triton,
+        start_triton("tiny.en", workers=1, max_batch_size=1, group_size=1) as triton,
         triton_client(triton) as client,
     ):
         calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(12)]
@@ -219,7 +219,7 @@ async def test_cancelled_requests_are_not_computed() -> None:
 async def test_requests_in_hand_are_finished_before_it_stops() -> None:
     samples = np.tile(clips()[0][0], 4)
     async with (
-        start_triton("tiny.en", instances=1, max_batch_size=1, group_size=1, drain_s=100) as triton,
+        start_triton("tiny.en", workers=1, max_batch_size=1, group_size=1, drain_s=100) as triton,
         triton_client(triton) as client,
     ):
         calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(6)]

@@ -43,10 +43,9 @@ class RunningTriton:
 async def start_triton(model: str = "tiny.en", **settings: object) -> AsyncIterator[RunningTriton]:
     """Run `python -m fanscribe.inference` on free ports while inside.
 
-    `settings` are those of the service by their lower-case names: `instances=1`. Raises
+    `settings` are those of the service by their lower-case names: `workers=1`. Raises
     RuntimeError with its exit code and the end of its log if it does not come up.
     """
-    settings.setdefault("instances", 1 if model == "stand-in" else 0)  # each takes time to stop
     chosen = {"host": "127.0.0.1", "port": 0, "http_port": 0, "metrics_port": 0, "model": model}
     environment = {f"FANSCRIBE_{k.upper()}": str(v) for k, v in {**chosen, **settings}.items()}
     process = await asyncio.create_subprocess_exec(

@@ -42,7 +42,7 @@ class ModelConfig:
             weights=weights,
             device=settings.device,
             compute_type=settings.effective_compute_type,
-            workers=settings.effective_instances,
+            workers=settings.effective_workers,
             threads=settings.threads,
             max_batch_size=settings.max_batch_size,
             queue_delay_ms=settings.queue_delay_ms,

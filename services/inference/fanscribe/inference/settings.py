@@ -39,14 +39,14 @@ class InferenceSettings(TlsServerSettings):
     device: Literal["cpu", "cuda"] = "cpu"
     # Number format of CTranslate2. Empty: int8 on the CPU, float16 on a GPU.
     compute_type: str = ""
-    # Copies of the model that work side by side. 0: one for each core that this process may use, or
-    # one on a GPU.
-    instances: int = Field(default=0, ge=0, le=64)
-    # Threads of each copy on the CPU. Several copies of one thread beat one of several threads.
+    # Batches worked on at a time, with one copy of the weights. 0: one for each core that this
+    # process may use; two on a GPU, of which one is prepared while the other is computed.
+    workers: int = Field(default=0, ge=0, le=64)
+    # Threads of each worker on the CPU. Several workers of one thread beat one of several threads.
     threads: int = Field(default=1, ge=1, le=64)
-    # Windows handed to a copy of the model at a time at most.
+    # Windows that Triton hands over at a time at most.
     max_batch_size: int = Field(default=16, ge=1, le=128)
-    # How long a window waits for company while a copy of the model is idle, in milliseconds.
+    # How long a window waits for company before it is handed over, in milliseconds.
     queue_delay_ms: int = Field(default=20, ge=0, le=10_000)
     # Windows decoded together at most. 0: 12 on the CPU, as many as a batch has on a GPU.
     group_size: int = Field(default=0, ge=0, le=128)
@@ -82,8 +82,8 @@ class InferenceSettings(TlsServerSettings):
         return self.encoder_size or (self.effective_group_size if self.device == "cuda" else 1)
 
     @property
-    def effective_instances(self) -> int:
-        """Number of copies of the model, with the device's default filled in."""
-        return self.instances or (
-            1 if self.device == "cuda" else max(1, available_cores() // self.threads)
+    def effective_workers(self) -> int:
+        """Number of workers, with the device's default filled in."""
+        return self.workers or (
+            2 if self.device == "cuda" else max(1, available_cores() // self.threads)
         )

@@ -16,7 +16,7 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
 
-BLOCK_SAMPLES = SAMPLE_RATE  # one second
+BLOCK_SAMPLES = 4 * SAMPLE_RATE  # 128 KB; smaller ones are passed on too often
 
 
 class Extraction:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanscribe.media.anchor import Anchor, Mark
-from fanscribe.media.joined import refuse_joined
+from fanscribe.media.joined import look_for_joins
 from fanscribe.media.landmarks import LandmarkIndex
 from fanscribe.media.timeline import samples_of_us
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -87,11 +87,11 @@ async def test_several_recordings_in_one_file_are_refused(lengths: list[int]) ->
     parts = [marked([(1_000, 50_000)] * length)[_HEADER_BYTES:] for length in lengths]
     joined: Any = MemoryReader(bytes(_HEADER_BYTES) + b"".join(parts))
     with pytest.raises(FanscribeError) as refused:
-        await refuse_joined(joined, Marked())
+        await look_for_joins(joined, Marked())
     assert refused.value.reason is Reason.MEDIA_UNREADABLE
 
 
 @given(_STEPS)
 async def test_one_recording_is_not_taken_for_several(steps: list[tuple[int, int]]) -> None:
     reader: Any = MemoryReader(marked(steps))
-    await refuse_joined(reader, Marked())
+    await look_for_joins(reader, Marked())

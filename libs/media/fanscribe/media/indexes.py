@@ -9,11 +9,12 @@ from fanscribe.media.clusters import open_clusters
 from fanscribe.media.flacframes import open_frames
 from fanscribe.media.fragments import open_fragments
 from fanscribe.media.frameindex import FRAME_CONTAINERS, FrameIndex
-from fanscribe.media.joined import refuse_joined
-from fanscribe.media.landmarks import LandmarkIndex, Layout
+from fanscribe.media.joined import look_for_joins
+from fanscribe.media.landmarks import JoinedError, LandmarkIndex, Layout
 from fanscribe.media.oggpages import open_pages
 from fanscribe.media.reader import Reader
-from fanscribe.media.recording import Recording
+from fanscribe.media.recording import Recording, Strategy
+from fanscribe.media.sequential import is_decoded_through, leads_nowhere
 from fanscribe.media.transport import open_packets
 
 _KEPT_INDEXES: Final = 64  # some 350 KB each for ten hours of mp3
@@ -48,11 +49,24 @@ class Indexes:
         index = await self._of(reader, recording)
         return None if index is None else await index.end_us(reader)
 
-    async def refuse_joined(self, reader: Reader, recording: Recording) -> None:
-        """Raise MEDIA_UNREADABLE if the file is several recordings, one after the other."""
-        index = await self._of(reader, recording)
-        if isinstance(index, LandmarkIndex):
-            index.learn(await refuse_joined(reader, index.layout))
+    async def strategy(self, reader: Reader, recording: Recording) -> Strategy:
+        """Find out how to read a recording.
+
+        Raises JoinedError for several recordings in one file not all of which can be decoded.
+        """
+        try:
+            index = await self._of(reader, recording)
+            if isinstance(index, LandmarkIndex):
+                index.learn(await look_for_joins(reader, index.layout))
+        except JoinedError:
+            if not is_decoded_through(recording):
+                raise
+            return Strategy.JOINED
+        if isinstance(index, FrameIndex):
+            is_sequential = not await index.opens(reader)
+        else:
+            is_sequential = await leads_nowhere(reader, recording)
+        return Strategy.SEQUENTIAL if is_sequential else Strategy.SPANS
 
     async def frames(self, reader: Reader, recording: Recording) -> FrameIndex | None:
         """Return the index of a recording that is nothing but frames."""

@@ -28,13 +28,15 @@ class UnsearchableError(Exception):
     """The recording is not laid out as its container should be."""
 
 
-def joined() -> FanscribeError:
-    """Say that a file is more than one recording."""
-    return FanscribeError(
-        Reason.MEDIA_UNREADABLE,
-        "the file is several recordings, joined without giving them one timeline; convert it, or"
-        " transcribe them one by one",
-    )
+class JoinedError(FanscribeError):
+    """The file is more than one recording: time stamps lead nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.MEDIA_UNREADABLE,
+            "the file is several recordings, joined without giving them one timeline; convert it,"
+            " or transcribe them one by one",
+        )
 
 
 class Layout(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
-from fanscribe.media.landmarks import joined
+from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import KIB, MIB
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording
@@ -66,10 +66,10 @@ class PageLayout:
         self._rate = rate
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
-        """Return the ends of pages. Raises MEDIA_UNREADABLE where all are another recording's."""
+        """Return the ends of pages. Raises JoinedError where all are another recording's."""
         found = list(pages(data))
         if found and self._serials.isdisjoint(page.serial for page in found):
-            raise joined()
+            raise JoinedError
         return [
             Mark(offset + page.end, self._us(page.granule))
             for page in found

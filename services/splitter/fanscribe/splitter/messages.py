@@ -6,6 +6,7 @@ from fanscribe.media.anchor import Anchor
 from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
+from fanscribe.media.recording import Strategy
 from fanscribe.media.source import Source
 from fanscribe.media.timeline import Span, ms_of, samples_of_s
 from fanscribe.splitter.chunker import MicroChunk
@@ -16,6 +17,12 @@ from fanscribe.v1 import transcriber_pb2
 
 # In place of a language: each micro chunk in its own.
 _MULTILINGUAL: Final = "multi"
+
+_STRATEGIES: Final = {
+    pb.STRATEGY_SPANS: Strategy.SPANS,
+    pb.STRATEGY_SEQUENTIAL: Strategy.SEQUENTIAL,
+    pb.STRATEGY_JOINED: Strategy.JOINED,
+}
 
 
 def assignment_of(message: pb.ChunkAssignment) -> Assignment:
@@ -37,6 +44,8 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
             start_time_us=media.start_time_us,
             duration_samples=media.duration_samples,
             grid=_grid(media.grid) if media.HasField("grid") else None,
+            strategy=_STRATEGIES.get(media.strategy, Strategy.SPANS),
+            duration_is_exact=media.duration_is_exact,
         ),
         span=span,
         to_end=message.to_end,

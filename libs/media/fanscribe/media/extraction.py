@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fanscribe.media.ffmpeg import Process
 from fanscribe.media.gateway import Reading
 from fanscribe.media.limits import MediaLimits
-from fanscribe.media.parts import parts_differ
+from fanscribe.media.parts import not_alike
 from fanscribe.media.reader import too_slow
 from fanscribe.media.recording import Strategy
 from fanscribe.media.timeline import BYTES_PER_SAMPLE, SAMPLE_RATE, Span, ms_of
@@ -87,9 +87,9 @@ class Extraction:
     async def _check_whole(self, samples: int) -> None:
         is_joined = self._strategy is Strategy.JOINED
         if is_joined and await self._process.has_left_out():
-            raise parts_differ()
+            raise not_alike()
         if await self._process.lost_packets() > _MOST_LOST_PACKETS:
-            raise parts_differ() if is_joined else _mostly_damaged()
+            raise not_alike() if is_joined else _mostly_damaged()
         left_bytes = self._reading.reader.source.size_bytes - self._reading.reached_byte
         exit_code = await self._process.exit_code()
         if left_bytes or exit_code:

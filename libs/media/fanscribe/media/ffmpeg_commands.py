@@ -120,7 +120,12 @@ def joined_arguments(url: str, recording: Recording) -> list[str]:
     """
     filters = ["asetpts=N", f"aresample={SAMPLE_RATE}:{_MIX}"]
     filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
-    options = {**_INPUT, "threads": 1, **_IN_SEQUENCE}
+    options: dict[str, object] = {**_INPUT, "threads": 1, **_IN_SEQUENCE}
+    if recording.container.startswith("mov"):
+        # Its demuxer wants fragments left out that go back in time; then what comes before time 0,
+        # the encoder's delay, has to be left out here.
+        options |= {**_view_options(recording.container), "flags2": "+skip_manual"}
+        filters.insert(0, r"aselect=gte(t\,0)")
     return _decode(url, recording.stream_index, options, filters)
 
 

@@ -14,7 +14,7 @@ from fanscribe.media.landmarks import JoinedError, LandmarkIndex, Layout
 from fanscribe.media.oggpages import open_pages
 from fanscribe.media.reader import Reader
 from fanscribe.media.recording import Recording, Strategy
-from fanscribe.media.sequential import is_decoded_through, leads_nowhere
+from fanscribe.media.sequential import leads_nowhere
 from fanscribe.media.transport import open_packets
 
 _KEPT_INDEXES: Final = 64  # some 350 KB each for ten hours of mp3
@@ -50,17 +50,12 @@ class Indexes:
         return None if index is None else await index.end_us(reader)
 
     async def strategy(self, reader: Reader, recording: Recording) -> Strategy:
-        """Find out how to read a recording.
-
-        Raises JoinedError for several recordings in one file not all of which can be decoded.
-        """
+        """Find out how to read a recording."""
         try:
             index = await self._of(reader, recording)
             if isinstance(index, LandmarkIndex):
                 index.learn(await look_for_joins(reader, index.layout))
         except JoinedError:
-            if not is_decoded_through(recording):
-                raise
             return Strategy.JOINED
         if isinstance(index, FrameIndex):
             is_sequential = not await index.opens(reader)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from fanscribe.media.clusters import EBML_ID, audio_track
 from fanscribe.media.flacframes import MARKER, audio_format
 from fanscribe.media.limits import KIB
+from fanscribe.media.mp4audio import MOVIE, audio_entry
 from fanscribe.media.recording import Recording
 from fanscribe.media.transport import ProgramMaps
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -39,6 +40,9 @@ class PartsCheck:
         elif container.startswith("matroska"):
             track = partial(audio_track, stream_index=recording.stream_index)
             self._heads = _MarkedHeads(EBML_ID, track)
+        elif container.startswith("mov"):
+            entry = partial(audio_entry, stream_index=recording.stream_index)
+            self._heads = _MarkedHeads(MOVIE, entry)
         elif container == "mpegts":
             self._heads = ProgramMaps()
             self._learns_until_byte = _HEAD_BYTES  # several programs may be told of in turn
@@ -52,7 +56,7 @@ class PartsCheck:
             if not self._known or self._position <= self._learns_until_byte:
                 self._known.add(found)
             elif found not in self._known:
-                raise parts_differ()
+                raise not_alike()
 
 
 class _MarkedHeads:
@@ -77,10 +81,10 @@ class _MarkedHeads:
         self._data = self._data[1 - len(self._marker) :]
 
 
-def parts_differ() -> FanscribeError:
+def not_alike() -> FanscribeError:
     """Say that not all parts can be decoded by what the first one tells."""
     return FanscribeError(
         Reason.MEDIA_UNREADABLE,
-        "the file is several recordings joined into one, in different encodings; convert it, or"
-        " transcribe them one by one",
+        "the file is several recordings joined into one, not all of which can be decoded in one go:"
+        " their encodings may differ; convert it, or transcribe them one by one",
     )

@@ -9,8 +9,6 @@ from fanscribe.media.recording import Recording
 
 # In which nothing tells where anything is: for every span, ffmpeg would read all that lies before.
 _WITHOUT_INDEX: Final = frozenset({"ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "tak", "wv"})
-# Joined files of which ffmpeg decodes all parts. Of fragmented mp4 it loses some at the joins.
-_DECODED_THROUGH: Final = frozenset({"flac", "matroska", "mpegts", "ogg"})
 
 _FLV_HEAD_BYTES: Final = 64 * KIB
 # An array of two offsets or more.
@@ -22,8 +20,3 @@ async def leads_nowhere(reader: Reader, recording: Recording) -> bool:
     if recording.container == "flv":  # its index is optional
         return not _FLV_INDEX.search(await reader.read_all(0, _FLV_HEAD_BYTES))
     return recording.container in _WITHOUT_INDEX
-
-
-def is_decoded_through(recording: Recording) -> bool:
-    """Whether a file of several recordings is decoded to its end."""
-    return recording.container.partition(",")[0] in _DECODED_THROUGH

@@ -19,6 +19,7 @@ from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import Planner
 from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.splitters import SplitterPool
+from fanscribe.runtime.errors import domain_error
 from fanscribe.splitter.worker import Model
 from tests.support.splitter import splitter
 
@@ -58,7 +59,7 @@ async def run_job(
     attempts: int = 1,
     planned_chunks: int = 64,
 ) -> JobRun:
-    """Run a job over one splitter for each model. Raises what the job raises."""
+    """Run a job over one splitter for each model. Raises FanscribeError."""
     run = JobRun([])
     metrics = OrchestratorMetrics(run.registry)
     loop = asyncio.get_running_loop()
@@ -75,11 +76,16 @@ async def run_job(
     async def emit(event: Event) -> None:
         run.events.append(event)
 
-    async with AsyncExitStack() as exits:
-        addresses = [await exits.enter_async_context(splitter(model, media)) for model in models]
-        pool = SplitterPool(StaticDiscovery(tuple(addresses)), scheduler, 60)
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-            running = group.create_task(pool.run())
-            await job.run(emit)
-            running.cancel()
+    try:
+        async with AsyncExitStack() as exits:
+            addresses = [
+                await exits.enter_async_context(splitter(model, media)) for model in models
+            ]
+            pool = SplitterPool(StaticDiscovery(tuple(addresses)), scheduler, 60)
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                running = group.create_task(pool.run())
+                await job.run(emit)
+                running.cancel()
+    except ExceptionGroup as error:
+        raise domain_error(error) or error from error
     return run

@@ -388,6 +388,7 @@ class ChunkAssignment(_message.Message):
     RECEIVED_START_SAMPLES_FIELD_NUMBER: _builtins.int
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
     ANCHOR_FIELD_NUMBER: _builtins.int
+    KNOWN_REST_FIELD_NUMBER: _builtins.int
     to_end: _builtins.bool
     """The last chunk: read on to the end of the recording, whatever span.end_sample says."""
     timeout_ms: _builtins.int
@@ -426,6 +427,12 @@ class ChunkAssignment(_message.Message):
     def anchor(self) -> Global___Anchor:
         """Where decoding of the span may begin; not set: the container's own index tells."""
 
+    @_builtins.property
+    def known_rest(self) -> Global___SampleSpan:
+        """The rest of the chunk, to its end, all of whose results the orchestrator has. An attempt that
+        comes to it is done. Not set: some of the results at the end are missing.
+        """
+
     def __init__(
         self,
         *,
@@ -438,10 +445,11 @@ class ChunkAssignment(_message.Message):
         received_start_samples: _abc.Iterable[_builtins.int] | None = ...,
         trace_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         anchor: Global___Anchor | None = ...,
+        known_rest: Global___SampleSpan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "known_rest", b"known_rest", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "known_rest", b"known_rest", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

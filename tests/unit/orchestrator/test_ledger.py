@@ -82,6 +82,24 @@ def test_what_is_heard_beyond_an_estimate_makes_it_longer() -> None:
     assert book.complete
 
 
+def test_a_chunk_is_done_again_as_far_as_text_is_missing() -> None:
+    book = ledger()
+    spans = [(0, 50), (50, 90), (90, 140), (140, 200)]
+    for span in spans:
+        book.received(0, result(*span, "a"))
+    assert book.known_rest(0) is None
+    for number, span in enumerate(spans):
+        (book.rejected if number in {0, 1} else book.accepted)(0, result(*span, "a"))
+    assert book.known_rest(0) is None  # where it ends is not known yet
+    book.finished(0, 200)
+    assert book.known_rest(0) == Span(90, 200)
+    assert accept(book, 0, result(50, 90, "b"))
+    assert book.known_rest(0) == Span(50, 200)
+    assert accept(book, 0, result(0, 50, "b"))
+    assert book.known_rest(0) is None
+    book.finished(0, 200)
+
+
 def test_a_micro_result_counts_once() -> None:
     book = ledger()
     assert accept(book, 0, result(0, 120, "a"))

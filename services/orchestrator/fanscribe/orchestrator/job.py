@@ -195,6 +195,7 @@ class TranscriptionJob:
             recording=self._recording,
             options=replace(self._options, language=self._assembly.language),
             received_starts=self._ledger.received_starts(chunk.index),
+            known_rest=self._ledger.known_rest(chunk.index),
             time_left_s=left_s,
             trace_context=self._trace_context,
         )

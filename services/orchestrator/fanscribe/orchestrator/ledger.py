@@ -57,6 +57,7 @@ class _Entry:
     rejected: _Spans = field(default_factory=dict)  # to be received again
     accepted_samples: int = 0
     ended: bool = False  # an attempt has gone through all of it
+    end_sample: int | None = None  # where it ended then
 
     @property
     def known(self) -> _Spans:
@@ -134,6 +135,13 @@ class Ledger:
         """Start samples of the micro chunks of a chunk that need not be done again."""
         return sorted(self._entries[index].known)
 
+    def known_rest(self, index: int) -> Span | None:
+        """Return the end of a chunk nothing in which needs to be done again; None: not known."""
+        entry = self._entries[index]
+        if entry.end_sample is None or not entry.rejected:
+            return None
+        return Span(max(span.end_sample for span in entry.rejected.values()), entry.end_sample)
+
     def finished(self, index: int, end_sample: int) -> None:
         """Enter that an attempt has gone through all of a chunk, which ends at `end_sample`.
 
@@ -153,6 +161,7 @@ class Ledger:
                 f"the text of macro chunk {index} does not account for all of its audio",
             )
         entry.ended = True
+        entry.end_sample = end_sample
         if entry.chunk.to_end:
             self.duration_samples = end_sample
 

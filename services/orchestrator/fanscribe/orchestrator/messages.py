@@ -52,6 +52,10 @@ def anchor_message(anchor: Anchor) -> splitter_pb2.Anchor:
     )
 
 
+def _span_message(span: Span) -> splitter_pb2.SampleSpan:
+    return splitter_pb2.SampleSpan(start_sample=span.start_sample, end_sample=span.end_sample)
+
+
 def _grid_message(grid: FrameGrid) -> splitter_pb2.FrameGrid:
     return splitter_pb2.FrameGrid(
         rate_hz=grid.rate_hz,
@@ -86,15 +90,14 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
             strategy=_STRATEGIES[recording.strategy],
             duration_is_exact=recording.duration_is_exact,
         ),
-        span=splitter_pb2.SampleSpan(
-            start_sample=task.chunk.span.start_sample, end_sample=task.chunk.span.end_sample
-        ),
+        span=_span_message(task.chunk.span),
         to_end=task.chunk.to_end,
         options=options_message(order.options),
         timeout_ms=max(1, int(min(limits_s) * 1000)) if limits_s else 0,
         received_start_samples=order.received_starts,
         trace_context=order.trace_context,
         anchor=anchor_message(task.chunk.anchor) if task.chunk.anchor else None,
+        known_rest=_span_message(order.known_rest) if order.known_rest else None,
     )
 
 

@@ -28,7 +28,6 @@ _STRATEGIES: Final = {
 def assignment_of(message: pb.ChunkAssignment) -> Assignment:
     """Read an assignment."""
     media, options = message.media, message.options
-    span = Span(message.span.start_sample, message.span.end_sample)
     return Assignment(
         recording=Recording(
             source=Source(
@@ -47,7 +46,7 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
             strategy=_STRATEGIES.get(media.strategy, Strategy.SPANS),
             duration_is_exact=media.duration_is_exact,
         ),
-        span=span,
+        span=_span(message.span),
         to_end=message.to_end,
         longest_micro_chunk_s=options.micro_chunk_size_sec,
         options=ModelOptions(
@@ -58,7 +57,12 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
         ),
         received=frozenset(message.received_start_samples),
         anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
+        known_rest=_span(message.known_rest) if message.HasField("known_rest") else None,
     )
+
+
+def _span(message: pb.SampleSpan) -> Span:
+    return Span(message.start_sample, message.end_sample)
 
 
 def _grid(message: pb.FrameGrid) -> FrameGrid:

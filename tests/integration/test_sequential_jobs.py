@@ -106,8 +106,8 @@ async def test_the_text_is_that_of_all_the_audio(
     assert planned.macro_chunks == completed.macro_chunks == completed.macro_chunk_attempts == 1
     (warning,) = completed.warnings
     assert case.warning in warning
-    series = ("fanscribe_recordings_total", {"strategy": case.strategy})
-    assert run.registry.get_sample_value(*series) == 1
+    labels = {"strategy": str(case.strategy)}
+    assert run.registry.get_sample_value("fanscribe_recordings_total", labels) == 1
     # One chunk of a wav with the same samples is cut in the same places.
     options = Options(3600, 5, "en", False, False, "")
     plain = await run_job(media, host.url(case.same), [Listener()], options)

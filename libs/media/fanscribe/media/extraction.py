@@ -19,8 +19,9 @@ from fanscribe.runtime.errors import FanscribeError, Reason
 _log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = SAMPLE_RATE  # one second
-# A second or so.
-_MOST_LOST_PACKETS = 40
+# Packets that may come to nothing, of tens of milliseconds each: so many, and so many each minute.
+_LOST_PACKETS_FLOOR = 40
+_LOST_PACKETS_A_MINUTE = 2
 
 
 class Extraction:
@@ -88,7 +89,9 @@ class Extraction:
         is_joined = self._strategy is Strategy.JOINED
         if is_joined and await self._process.has_left_out():
             raise not_alike()
-        if await self._process.lost_packets() > _MOST_LOST_PACKETS:
+        minutes = samples / (60 * SAMPLE_RATE)
+        bearable = _LOST_PACKETS_FLOOR + _LOST_PACKETS_A_MINUTE * minutes
+        if await self._process.lost_packets() > bearable:
             raise not_alike() if is_joined else _mostly_damaged()
         left_bytes = self._reading.reader.source.size_bytes - self._reading.reached_byte
         exit_code = await self._process.exit_code()

@@ -7,7 +7,7 @@ from typing import Final
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 EBML_ID: Final = bytes.fromhex("1A45DFA3")
@@ -146,7 +146,7 @@ def _clusters(data: bytes) -> Iterator[tuple[int, int, int]]:
         at = data.find(_CLUSTER_ID, at + 4)
 
 
-async def _check_for_another(reader: Reader, position: int, segment: Element) -> None:
+async def _check_for_another(reader: RangeReader, position: int, segment: Element) -> None:
     """Raise JoinedError if another file begins where the segment at `position` ends."""
     if segment.end is not None:
         end = position + segment.end
@@ -154,7 +154,7 @@ async def _check_for_another(reader: Reader, position: int, segment: Element) ->
             raise JoinedError
 
 
-async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout | None:
+async def open_clusters(reader: RangeReader, recording: Recording) -> ClusterLayout | None:
     """Read the head of a Matroska file; None if it is not laid out in a way understood here.
 
     Raises JoinedError if it is several recordings, one after the other.

@@ -6,7 +6,7 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 MARKER: Final = b"fLaC"
@@ -130,7 +130,7 @@ def _crc8(data: bytes) -> int:
     return crc
 
 
-async def open_frames(reader: Reader, recording: Recording) -> FrameLayout | None:  # noqa: ARG001
+async def open_frames(reader: RangeReader, recording: Recording) -> FrameLayout | None:  # noqa: ARG001
     """Read the head of a FLAC file; None if it is not laid out in a way understood here."""
     if await reader.read_all(0, len(MARKER)) != MARKER:
         return None

@@ -12,7 +12,7 @@ from fanscribe.media.anchor import Mark
 from fanscribe.media.landmarks import JoinedError, Layout, UnsearchableError, seen
 from fanscribe.media.limits import KIB
 from fanscribe.media.pages import PAGE_BYTES
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.runtime.errors import domain_error
 
 _NEAREST_BYTES: Final = 64 * KIB  # to the beginning: closer, nothing is looked for
@@ -23,7 +23,7 @@ _STEP_BACK_US: Final = 1_000_000  # streams may lie so much beside one another
 _WRAPPED_US: Final = 12 * 3600 * 1_000_000  # the clock of MPEG-TS begins anew after 26 hours
 
 
-async def look_for_joins(reader: Reader, layout: Layout) -> list[Mark]:
+async def look_for_joins(reader: RangeReader, layout: Layout) -> list[Mark]:
     """Raise JoinedError where time begins anew; return the marks that were seen, in order.
 
     Looks at places each of which is half as far again from the beginning as the one before it. So

@@ -7,7 +7,7 @@ from typing import Final
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import KIB, MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 _PAGE_HEAD_BYTES: Final = 27
@@ -91,7 +91,7 @@ class PageLayout:
         return granule * 1_000_000 // self._rate
 
 
-async def open_pages(reader: Reader, recording: Recording) -> PageLayout | None:
+async def open_pages(reader: RangeReader, recording: Recording) -> PageLayout | None:
     """Read the head of an Ogg file; None if it is not laid out in a way understood here."""
     data = b""
     while len(data) < min(_MOST_HEADER_BYTES, reader.source.size_bytes):

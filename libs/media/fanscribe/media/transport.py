@@ -5,7 +5,7 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import KIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 _PACKET_BYTES: Final = 188
@@ -131,7 +131,7 @@ def _tables(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 async def open_packets(
-    reader: Reader,
+    reader: RangeReader,
     recording: Recording,  # noqa: ARG001  every stream has its own time stamps
 ) -> PacketLayout | None:
     """Look for the tables at the head of a transport stream; None if they are not there."""

@@ -4,31 +4,21 @@ import asyncio
 import random
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.headers import RequestHeaders
-from fanscribe.media.timeline import SAMPLE_RATE, Span
-from fanscribe.orchestrator.discovery import StaticDiscovery
-from fanscribe.orchestrator.events import Completed, Event, Progressed, Told
-from fanscribe.orchestrator.job import Parts, TranscriptionJob
-from fanscribe.orchestrator.ledger import TextSegment as Text
-from fanscribe.orchestrator.metrics import OrchestratorMetrics
+from fanscribe.media.timeline import Span
+from fanscribe.orchestrator.events import Progressed
 from fanscribe.orchestrator.options import Options
-from fanscribe.orchestrator.planner import Planner
-from fanscribe.orchestrator.scheduler import Scheduler
-from fanscribe.orchestrator.splitters import SplitterPool
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript, Word
 from tests.support.audio import joined_speech
+from tests.support.job_runs import JobRun, run_job
 from tests.support.policies import LOOPBACK
 from tests.support.range_server import RangeServer
-from tests.support.splitter import splitter
 
 
 @dataclass
@@ -57,61 +47,16 @@ class Mishearing:
 
 
 @dataclass
-class Job:
-    """A job that is done."""
-
-    events: list[Event]
-
-    @property
-    def text(self) -> list[Text]:
-        return [event.segment for event in self.events if isinstance(event, Told)]
-
-    @property
-    def languages(self) -> set[str]:
-        return {segment.language for segment in self.text}
-
-    @property
-    def completed(self) -> Completed:
-        (completed,) = [event for event in self.events if isinstance(event, Completed)]
-        return completed
-
-
-@dataclass
 class Cluster:
     """Whatever a job needs beside splitters."""
 
     media: MediaAccess
     url: str
 
-    async def job(self, language: str, splitters: int = 1, planned_chunks: int = 64) -> Job:
-        metrics = OrchestratorMetrics(CollectorRegistry())
-        loop = asyncio.get_running_loop()
-        scheduler = Scheduler(metrics, loop.call_later, attempts=1, chunk_timeout_s=60)
-        planner = Planner(self.media, SAMPLE_RATE, 2)
-        job = TranscriptionJob(
-            "job",
-            Parts(self.media, planner, scheduler, metrics, 60, planned_chunks),
-            self.url,
-            headers=RequestHeaders.of({}),
-            options=Options(30, 5, language, False, False, ""),
-            deadline_s=None,
-        )
-        events: list[Event] = []
-
-        async def emit(event: Event) -> None:
-            events.append(event)
-
-        async with AsyncExitStack() as exits:
-            addresses = [
-                await exits.enter_async_context(splitter(Mishearing(seed), self.media))
-                for seed in range(splitters)
-            ]
-            pool = SplitterPool(StaticDiscovery(tuple(addresses)), scheduler, 60)
-            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-                running = group.create_task(pool.run())
-                await job.run(emit)
-                running.cancel()
-        return Job(events)
+    async def job(self, language: str, splitters: int = 1, planned_chunks: int = 64) -> JobRun:
+        models = [Mishearing(seed) for seed in range(splitters)]
+        options = Options(30, 5, language, False, False, "")
+        return await run_job(self.media, self.url, models, options, planned_chunks=planned_chunks)
 
 
 @pytest.fixture(scope="module")

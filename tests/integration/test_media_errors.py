@@ -14,7 +14,7 @@ from fanscribe.media.limits import MediaLimits
 from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.runtime.errors import FanscribeError, Reason
-from tests.support.audio import decode, encode, english_clips, joined_speech, repeated, silence
+from tests.support.audio import decode, encode, english_clips, joined_speech, silence
 from tests.support.policies import LOOPBACK
 from tests.support.range_server import Fault, RangeServer
 
@@ -74,31 +74,6 @@ async def test_answers_that_are_refused(
 ) -> None:
     url = server.add("clip", CLIP, faults=[fault])
     assert (await refusal(access, url)).reason is reason
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("a.ts", ("-c:a", "aac")),
-        ("a.ogg", ("-c:a", "libopus")),
-        ("a.flac", ()),
-        ("a.webm", ("-c:a", "libopus")),
-        ("live.mkv", ("-c:a", "aac", "-live", "1")),
-        ("a.mp4", ("-movflags", "empty_moov", "-frag_duration", "5000000")),
-    ],
-)
-async def test_recordings_that_were_only_put_one_behind_the_other(
-    server: RangeServer, access: MediaAccess, tmp_path: Path, name: str, options: tuple[str, ...]
-) -> None:
-    speech = joined_speech(tmp_path / "speech.wav", 40).path
-    one = encode(speech, tmp_path / f"one_{name}", *options)
-    together = one.read_bytes() * 2
-    if name == "a.flac":  # as copying the streams leaves it: one head, and frames
-        together = repeated(one, tmp_path / name, 80).read_bytes()
-    assert (await access.probe(server.add("one", one))).duration_is_exact
-    found = await refusal(access, server.add(name, together))
-    assert found.reason is Reason.MEDIA_UNREADABLE
-    assert "several recordings" in found.message
 
 
 @pytest.mark.parametrize("options", [("-b:a", "64k"), ("-q:a", "5")])

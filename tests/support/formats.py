@@ -61,6 +61,8 @@ class Format:
     late_s: float = 0.0  # audio starts after the picture
     start_s: float = 0.0  # time stamp at which the file starts
     piped: bool = False  # written to a pipe: nothing is filled in afterwards
+    joined: bool = False  # the recording twice, one behind the other
+    sequential: bool = False  # nothing leads into its middle: decoded in one go
     exactness: Exactness = Exactness.EXACT
     offset_ms: float = 1.0
     byte_bound: float = INDEXED_BYTES
@@ -83,6 +85,7 @@ AAC: Final = Codec("aac", "m4a", ("-aac_coder", "fast", "-aac_pns", "0", "-b:a",
 AAC_NOISE: Final = Codec("aac_noise", "m4a", ("-aac_coder", "fast", "-b:a", "32k"))
 AAC_SURROUND: Final = Codec("aac_surround", "m4a", ("-aac_coder", "fast", "-aac_pns", "0"))
 AC3: Final = Codec("ac3", "ac3", ("-b:a", "192k"))
+DTS: Final = Codec("dts", "dts", ("-c:a", "dca", "-strict", "-2"))
 VORBIS: Final = Codec("vorbis", "ogg", ("-c:a", "libvorbis", "-q:a", "2"))
 OPUS: Final = Codec("opus", "ogg", ("-c:a", "libopus", "-b:a", "32k"))
 WMA: Final = Codec("wma", "wma", ("-b:a", "64k"))
@@ -145,6 +148,20 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("from_100_s.mp4", AAC, 44_100, 1, start_s=100.0),
     Format("from_100_s.mkv", AAC, 44_100, 1, start_s=100.0),
     Format("from_100_s.ts", AAC, 48_000, 2, start_s=100.0),
+    Format("bare.ac3", AC3, 48_000, 2, sequential=True),
+    Format("bare.dts", DTS, 48_000, 2, sequential=True),
+    # Behind the join, the decoder has something before it. What the Opus encoder puts before the
+    # first sample, 6.5 ms, is left out of the first part alone.
+    Format(
+        *("joined.ogg", OPUS, 48_000, 1),
+        joined=True,
+        sequential=True,
+        exactness=Exactness.IN_TIME,
+        offset_ms=7.0,
+    ),
+    Format(
+        *("joined.ts", AAC, 48_000, 2), joined=True, sequential=True, exactness=Exactness.IN_TIME
+    ),
 )
 BY_NAME: Final = {one.name: one for one in FORMATS}
 
@@ -166,6 +183,8 @@ def make(wanted: Format, speech: Path, folder: Path) -> Path:
         if wanted.video:
             inputs.insert(0, _picture(speech, folder))
         _put(wanted, inputs, target)
+        if wanted.joined:
+            target.write_bytes(target.read_bytes() * 2)
     return target
 
 
@@ -192,7 +211,14 @@ def make_long(wanted: Format, speech: Path, folder: Path, duration_s: float) -> 
 
 def truth(wanted: Format, path: Path) -> NDArray[np.int16]:
     """Decode a recording that was made: what its spans are held against."""
-    return decode(path, wanted.stream_index, late=wanted.late_s > 0)
+    if not wanted.joined:
+        return decode(path, wanted.stream_index, late=wanted.late_s > 0)
+    once = path.with_stem(f"one_of_{path.stem}")
+    content = path.read_bytes()
+    once.write_bytes(content[: len(content) // 2])
+    samples = decode(once, wanted.stream_index)
+    once.unlink()
+    return np.concatenate([samples, samples])
 
 
 def _essence(wanted: Format, speech: Path, folder: Path) -> Path:

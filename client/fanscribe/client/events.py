@@ -24,6 +24,8 @@ class Plan:
     """Audio codec, in ffmpeg's words."""
     options: Options
     """The options as they are applied, with every default filled in."""
+    sequential: bool = False
+    """Decoded in one go by one splitter: nothing leads into the middle of the recording."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ def _plan(message: pb.Plan) -> Plan:
         container=message.container,
         codec=message.codec,
         options=Options.from_message(message.options),
+        sequential=message.sequential,
     )
 
 

@@ -32,11 +32,14 @@ def one_line(text: str) -> str:
 
 def plan_line(plan: Plan) -> str:
     """Tell what is about to be done."""
-    options = plan.options
+    how = (
+        "decoded in one go"
+        if plan.sequential
+        else f"{plan.macro_chunks} chunk(s) of about {plan.options.macro_chunk_size_sec} s"
+    )
     return one_line(
         f"{clock(plan.duration_ms)} of {plan.codec} audio in {plan.container}, "
-        f"{size(plan.size_bytes)}: {plan.macro_chunks} chunk(s) of about "
-        f"{options.macro_chunk_size_sec} s (job {plan.job_id})"
+        f"{size(plan.size_bytes)}: {how} (job {plan.job_id})"
     )
 
 

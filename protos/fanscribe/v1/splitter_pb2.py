@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from fanscribe.v1 import transcriber_pb2 as fanscribe_dot_v1_dot_transcriber__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61nscribe/v1/splitter.proto\x12\x0c\x66\x61nscribe.v1\x1a\x1e\x66\x61nscribe/v1/transcriber.proto\"\xa8\x01\n\x0cSplitRequest\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.fanscribe.v1.ChunkAssignmentH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.fanscribe.v1.ChunkCancelH\x00\x12+\n\x06update\x18\x03 \x01(\x0b\x32\x19.fanscribe.v1.ChunkUpdateH\x00\x42\t\n\x07request\"\xdc\x01\n\rSplitResponse\x12*\n\x08\x63\x61pacity\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.CapacityH\x00\x12\x31\n\x0cmicro_result\x18\x02 \x01(\x0b\x32\x19.fanscribe.v1.MicroResultH\x00\x12-\n\nchunk_done\x18\x03 \x01(\x0b\x32\x17.fanscribe.v1.ChunkDoneH\x00\x12\x31\n\x0c\x63hunk_failed\x18\x04 \x01(\x0b\x32\x19.fanscribe.v1.ChunkFailedH\x00\x42\n\n\x08response\"6\n\nSampleSpan\x12\x14\n\x0cstart_sample\x18\x01 \x01(\x04\x12\x12\n\nend_sample\x18\x02 \x01(\x04\"@\n\x08\x43hunkRef\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"\xbf\x02\n\x05Media\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rlast_modified\x18\x04 \x01(\t\x12\x11\n\tcontainer\x18\x05 \x01(\t\x12\x14\n\x0cstream_index\x18\x06 \x01(\r\x12\x15\n\rstart_time_us\x18\x07 \x01(\x03\x12\x31\n\x07headers\x18\x08 \x03(\x0b\x32 .fanscribe.v1.Media.HeadersEntry\x12\x18\n\x10\x64uration_samples\x18\t \x01(\x04\x12*\n\x04grid\x18\n \x01(\x0b\x32\x17.fanscribe.v1.FrameGridH\x00\x88\x01\x01\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_grid\"I\n\tFrameGrid\x12\x0f\n\x07rate_hz\x18\x01 \x01(\r\x12\x15\n\rframe_samples\x18\x02 \x01(\r\x12\x14\n\x0c\x66irst_sample\x18\x03 \x01(\x04\"u\n\x06\x41nchor\x12\x12\n\nstart_byte\x18\x01 \x01(\x04\x12\x14\n\x0cheader_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06\x66iller\x18\x03 \x01(\x0c\x12\x11\n\toffset_us\x18\x04 \x01(\x03\x12\x13\n\x06\x65nd_us\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\t\n\x07_end_us\"\x9d\x03\n\x0f\x43hunkAssignment\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\"\n\x05media\x18\x02 \x01(\x0b\x32\x13.fanscribe.v1.Media\x12&\n\x04span\x18\x03 \x01(\x0b\x32\x18.fanscribe.v1.SampleSpan\x12\x0e\n\x06to_end\x18\x04 \x01(\x08\x12\x30\n\x07options\x18\x05 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\x12\x12\n\ntimeout_ms\x18\x06 \x01(\x04\x12\x1e\n\x16received_start_samples\x18\x07 \x03(\x04\x12\x46\n\rtrace_context\x18\x08 \x03(\x0b\x32/.fanscribe.v1.ChunkAssignment.TraceContextEntry\x12$\n\x06\x61nchor\x18\t \x01(\x0b\x32\x14.fanscribe.v1.Anchor\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"4\n\x0b\x43hunkCancel\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\"F\n\x0b\x43hunkUpdate\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x10\n\x08language\x18\x02 \x01(\t\"]\n\x08\x43\x61pacity\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x12\n\nfree_slots\x18\x02 \x01(\r\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12\x1c\n\x14\x61ssignments_received\x18\x04 \x01(\x04\"\xb0\x02\n\x0bMicroResult\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12&\n\x04span\x18\x02 \x01(\x0b\x32\x18.fanscribe.v1.SampleSpan\x12\x1b\n\x13transcribed_samples\x18\x03 \x01(\x04\x12\x16\n\x0espeech_samples\x18\x04 \x01(\x04\x12\'\n\x08segments\x18\x05 \x03(\x0b\x32\x15.fanscribe.v1.Segment\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x1c\n\x14language_probability\x18\x07 \x01(\x02\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x18\n\x10wordless_samples\x18\t \x01(\x04\x12\x18\n\x10joined_languages\x18\n \x03(\t\"o\n\tChunkDone\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x12\n\nend_sample\x18\x02 \x01(\x04\x12\x15\n\rbytes_fetched\x18\x03 \x01(\x04\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\x90\x01\n\x0b\x43hunkFailed\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12\x15\n\rbytes_fetched\x18\x05 \x01(\x04\x12\x0f\n\x07refused\x18\x06 \x01(\x08\x32P\n\x08Splitter\x12\x44\n\x05Split\x12\x1a.fanscribe.v1.SplitRequest\x1a\x1b.fanscribe.v1.SplitResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61nscribe/v1/splitter.proto\x12\x0c\x66\x61nscribe.v1\x1a\x1e\x66\x61nscribe/v1/transcriber.proto\"\xa8\x01\n\x0cSplitRequest\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.fanscribe.v1.ChunkAssignmentH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.fanscribe.v1.ChunkCancelH\x00\x12+\n\x06update\x18\x03 \x01(\x0b\x32\x19.fanscribe.v1.ChunkUpdateH\x00\x42\t\n\x07request\"\xdc\x01\n\rSplitResponse\x12*\n\x08\x63\x61pacity\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.CapacityH\x00\x12\x31\n\x0cmicro_result\x18\x02 \x01(\x0b\x32\x19.fanscribe.v1.MicroResultH\x00\x12-\n\nchunk_done\x18\x03 \x01(\x0b\x32\x17.fanscribe.v1.ChunkDoneH\x00\x12\x31\n\x0c\x63hunk_failed\x18\x04 \x01(\x0b\x32\x19.fanscribe.v1.ChunkFailedH\x00\x42\n\n\x08response\"6\n\nSampleSpan\x12\x14\n\x0cstart_sample\x18\x01 \x01(\x04\x12\x12\n\nend_sample\x18\x02 \x01(\x04\"@\n\x08\x43hunkRef\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"\x84\x03\n\x05Media\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rlast_modified\x18\x04 \x01(\t\x12\x11\n\tcontainer\x18\x05 \x01(\t\x12\x14\n\x0cstream_index\x18\x06 \x01(\r\x12\x15\n\rstart_time_us\x18\x07 \x01(\x03\x12\x31\n\x07headers\x18\x08 \x03(\x0b\x32 .fanscribe.v1.Media.HeadersEntry\x12\x18\n\x10\x64uration_samples\x18\t \x01(\x04\x12*\n\x04grid\x18\n \x01(\x0b\x32\x17.fanscribe.v1.FrameGridH\x00\x88\x01\x01\x12(\n\x08strategy\x18\x0b \x01(\x0e\x32\x16.fanscribe.v1.Strategy\x12\x19\n\x11\x64uration_is_exact\x18\x0c \x01(\x08\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_grid\"I\n\tFrameGrid\x12\x0f\n\x07rate_hz\x18\x01 \x01(\r\x12\x15\n\rframe_samples\x18\x02 \x01(\r\x12\x14\n\x0c\x66irst_sample\x18\x03 \x01(\x04\"u\n\x06\x41nchor\x12\x12\n\nstart_byte\x18\x01 \x01(\x04\x12\x14\n\x0cheader_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06\x66iller\x18\x03 \x01(\x0c\x12\x11\n\toffset_us\x18\x04 \x01(\x03\x12\x13\n\x06\x65nd_us\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\t\n\x07_end_us\"\xcb\x03\n\x0f\x43hunkAssignment\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\"\n\x05media\x18\x02 \x01(\x0b\x32\x13.fanscribe.v1.Media\x12&\n\x04span\x18\x03 \x01(\x0b\x32\x18.fanscribe.v1.SampleSpan\x12\x0e\n\x06to_end\x18\x04 \x01(\x08\x12\x30\n\x07options\x18\x05 \x01(\x0b\x32\x1f.fanscribe.v1.TranscribeOptions\x12\x12\n\ntimeout_ms\x18\x06 \x01(\x04\x12\x1e\n\x16received_start_samples\x18\x07 \x03(\x04\x12\x46\n\rtrace_context\x18\x08 \x03(\x0b\x32/.fanscribe.v1.ChunkAssignment.TraceContextEntry\x12$\n\x06\x61nchor\x18\t \x01(\x0b\x32\x14.fanscribe.v1.Anchor\x12,\n\nknown_rest\x18\n \x01(\x0b\x32\x18.fanscribe.v1.SampleSpan\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"4\n\x0b\x43hunkCancel\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\"F\n\x0b\x43hunkUpdate\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x10\n\x08language\x18\x02 \x01(\t\"]\n\x08\x43\x61pacity\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x12\n\nfree_slots\x18\x02 \x01(\r\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12\x1c\n\x14\x61ssignments_received\x18\x04 \x01(\x04\"\xb0\x02\n\x0bMicroResult\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12&\n\x04span\x18\x02 \x01(\x0b\x32\x18.fanscribe.v1.SampleSpan\x12\x1b\n\x13transcribed_samples\x18\x03 \x01(\x04\x12\x16\n\x0espeech_samples\x18\x04 \x01(\x04\x12\'\n\x08segments\x18\x05 \x03(\x0b\x32\x15.fanscribe.v1.Segment\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x1c\n\x14language_probability\x18\x07 \x01(\x02\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x18\n\x10wordless_samples\x18\t \x01(\x04\x12\x18\n\x10joined_languages\x18\n \x03(\t\"o\n\tChunkDone\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x12\n\nend_sample\x18\x02 \x01(\x04\x12\x15\n\rbytes_fetched\x18\x03 \x01(\x04\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\x90\x01\n\x0b\x43hunkFailed\x12%\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x16.fanscribe.v1.ChunkRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12\x15\n\rbytes_fetched\x18\x05 \x01(\x04\x12\x0f\n\x07refused\x18\x06 \x01(\x08*f\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTRATEGY_SPANS\x10\x01\x12\x17\n\x13STRATEGY_SEQUENTIAL\x10\x02\x12\x13\n\x0fSTRATEGY_JOINED\x10\x03\x32P\n\x08Splitter\x12\x44\n\x05Split\x12\x1a.fanscribe.v1.SplitRequest\x1a\x1b.fanscribe.v1.SplitResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEDIA_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._loaded_options = None
   _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._serialized_options = b'8\001'
+  _globals['_STRATEGY']._serialized_start=2428
+  _globals['_STRATEGY']._serialized_end=2530
   _globals['_SPLITREQUEST']._serialized_start=78
   _globals['_SPLITREQUEST']._serialized_end=246
   _globals['_SPLITRESPONSE']._serialized_start=249
@@ -45,29 +47,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHUNKREF']._serialized_start=527
   _globals['_CHUNKREF']._serialized_end=591
   _globals['_MEDIA']._serialized_start=594
-  _globals['_MEDIA']._serialized_end=913
-  _globals['_MEDIA_HEADERSENTRY']._serialized_start=858
-  _globals['_MEDIA_HEADERSENTRY']._serialized_end=904
-  _globals['_FRAMEGRID']._serialized_start=915
-  _globals['_FRAMEGRID']._serialized_end=988
-  _globals['_ANCHOR']._serialized_start=990
-  _globals['_ANCHOR']._serialized_end=1107
-  _globals['_CHUNKASSIGNMENT']._serialized_start=1110
-  _globals['_CHUNKASSIGNMENT']._serialized_end=1523
-  _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._serialized_start=1472
-  _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._serialized_end=1523
-  _globals['_CHUNKCANCEL']._serialized_start=1525
-  _globals['_CHUNKCANCEL']._serialized_end=1577
-  _globals['_CHUNKUPDATE']._serialized_start=1579
-  _globals['_CHUNKUPDATE']._serialized_end=1649
-  _globals['_CAPACITY']._serialized_start=1651
-  _globals['_CAPACITY']._serialized_end=1744
-  _globals['_MICRORESULT']._serialized_start=1747
-  _globals['_MICRORESULT']._serialized_end=2051
-  _globals['_CHUNKDONE']._serialized_start=2053
-  _globals['_CHUNKDONE']._serialized_end=2164
-  _globals['_CHUNKFAILED']._serialized_start=2167
-  _globals['_CHUNKFAILED']._serialized_end=2311
-  _globals['_SPLITTER']._serialized_start=2313
-  _globals['_SPLITTER']._serialized_end=2393
+  _globals['_MEDIA']._serialized_end=982
+  _globals['_MEDIA_HEADERSENTRY']._serialized_start=927
+  _globals['_MEDIA_HEADERSENTRY']._serialized_end=973
+  _globals['_FRAMEGRID']._serialized_start=984
+  _globals['_FRAMEGRID']._serialized_end=1057
+  _globals['_ANCHOR']._serialized_start=1059
+  _globals['_ANCHOR']._serialized_end=1176
+  _globals['_CHUNKASSIGNMENT']._serialized_start=1179
+  _globals['_CHUNKASSIGNMENT']._serialized_end=1638
+  _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._serialized_start=1587
+  _globals['_CHUNKASSIGNMENT_TRACECONTEXTENTRY']._serialized_end=1638
+  _globals['_CHUNKCANCEL']._serialized_start=1640
+  _globals['_CHUNKCANCEL']._serialized_end=1692
+  _globals['_CHUNKUPDATE']._serialized_start=1694
+  _globals['_CHUNKUPDATE']._serialized_end=1764
+  _globals['_CAPACITY']._serialized_start=1766
+  _globals['_CAPACITY']._serialized_end=1859
+  _globals['_MICRORESULT']._serialized_start=1862
+  _globals['_MICRORESULT']._serialized_end=2166
+  _globals['_CHUNKDONE']._serialized_start=2168
+  _globals['_CHUNKDONE']._serialized_end=2279
+  _globals['_CHUNKFAILED']._serialized_start=2282
+  _globals['_CHUNKFAILED']._serialized_end=2426
+  _globals['_SPLITTER']._serialized_start=2532
+  _globals['_SPLITTER']._serialized_end=2612
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from fanscribe.v1 import transcriber_pb2 as _transcriber_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Strategy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STRATEGY_UNSPECIFIED: _Strategy.ValueType  # 0
+    """Means STRATEGY_SPANS."""
+    STRATEGY_SPANS: _Strategy.ValueType  # 1
+    """In spans: something leads to each."""
+    STRATEGY_SEQUENTIAL: _Strategy.ValueType  # 2
+    """By one decode from its first byte to its last: nothing leads into its middle. There is one chunk."""
+    STRATEGY_JOINED: _Strategy.ValueType  # 3
+    """The same, without regard to time stamps: it is several recordings, each with its own time."""
+
+class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
+    """How a recording is read."""
+
+STRATEGY_UNSPECIFIED: Strategy.ValueType  # 0
+"""Means STRATEGY_SPANS."""
+STRATEGY_SPANS: Strategy.ValueType  # 1
+"""In spans: something leads to each."""
+STRATEGY_SEQUENTIAL: Strategy.ValueType  # 2
+"""By one decode from its first byte to its last: nothing leads into its middle. There is one chunk."""
+STRATEGY_JOINED: Strategy.ValueType  # 3
+"""The same, without regard to time stamps: it is several recordings, each with its own time."""
+Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
 
 @_typing.final
 class SplitRequest(_message.Message):
@@ -192,6 +221,8 @@ class Media(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     DURATION_SAMPLES_FIELD_NUMBER: _builtins.int
     GRID_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    DURATION_IS_EXACT_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Absolute URL, as the caller gave it."""
     size_bytes: _builtins.int
@@ -210,6 +241,10 @@ class Media(_message.Message):
     """Time stamp of the timeline's sample 0 in the container, in microseconds."""
     duration_samples: _builtins.int
     """Length of the recording in samples, as far as it is known: for guesses of where things are."""
+    strategy: Global___Strategy.ValueType
+    """How it is read."""
+    duration_is_exact: _builtins.bool
+    """Whether duration_samples is more than a guess."""
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Request headers for the media host, as the caller gave them. Never logged."""
@@ -231,10 +266,12 @@ class Media(_message.Message):
         headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         duration_samples: _builtins.int = ...,
         grid: Global___FrameGrid | None = ...,
+        strategy: Global___Strategy.ValueType = ...,
+        duration_is_exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_grid", b"_grid", "grid", b"grid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grid", b"_grid", "container", b"container", "duration_samples", b"duration_samples", "etag", b"etag", "grid", b"grid", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grid", b"_grid", "container", b"container", "duration_is_exact", b"duration_is_exact", "duration_samples", b"duration_samples", "etag", b"etag", "grid", b"grid", "headers", b"headers", "last_modified", b"last_modified", "size_bytes", b"size_bytes", "start_time_us", b"start_time_us", "strategy", b"strategy", "stream_index", b"stream_index", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__grid: _TypeAlias = _typing.Literal["grid"]  # noqa: Y015
     _WhichOneofArgType__grid: _TypeAlias = _typing.Literal["_grid", b"_grid"]  # noqa: Y015
@@ -351,10 +388,13 @@ class ChunkAssignment(_message.Message):
     RECEIVED_START_SAMPLES_FIELD_NUMBER: _builtins.int
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
     ANCHOR_FIELD_NUMBER: _builtins.int
+    KNOWN_REST_FIELD_NUMBER: _builtins.int
     to_end: _builtins.bool
     """The last chunk: read on to the end of the recording, whatever span.end_sample says."""
     timeout_ms: _builtins.int
-    """Time left for this chunk, in milliseconds, counted from its arrival; 0 means no limit."""
+    """Time left for this chunk, in milliseconds, counted from its arrival; 0 means no limit, where the
+    orchestrator cancels an attempt that does not get on.
+    """
     @_builtins.property
     def chunk(self) -> Global___ChunkRef:
         """Names this attempt in everything that is said of it."""
@@ -387,6 +427,12 @@ class ChunkAssignment(_message.Message):
     def anchor(self) -> Global___Anchor:
         """Where decoding of the span may begin; not set: the container's own index tells."""
 
+    @_builtins.property
+    def known_rest(self) -> Global___SampleSpan:
+        """The rest of the chunk, to its end, all of whose results the orchestrator has. An attempt that
+        comes to it is done. Not set: some of the results at the end are missing.
+        """
+
     def __init__(
         self,
         *,
@@ -399,10 +445,11 @@ class ChunkAssignment(_message.Message):
         received_start_samples: _abc.Iterable[_builtins.int] | None = ...,
         trace_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         anchor: Global___Anchor | None = ...,
+        known_rest: Global___SampleSpan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "known_rest", b"known_rest", "media", b"media", "options", b"options", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor", b"anchor", "chunk", b"chunk", "known_rest", b"known_rest", "media", b"media", "options", b"options", "received_start_samples", b"received_start_samples", "span", b"span", "timeout_ms", b"timeout_ms", "to_end", b"to_end", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -231,6 +231,7 @@ class Plan(_message.Message):
     CONTAINER_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    SEQUENTIAL_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Identifies the job in logs, metrics and traces."""
     duration_ms: _builtins.int
@@ -243,6 +244,10 @@ class Plan(_message.Message):
     """Container format, in ffmpeg's words ("mp3", "mov,mp4,m4a,3gp,3g2,mj2")."""
     codec: _builtins.str
     """Audio codec, in ffmpeg's words ("mp3", "aac")."""
+    sequential: _builtins.bool
+    """Whether the recording is decoded in one go, from its first byte to its last, by one splitter:
+    nothing leads into its middle. Then duration_ms may be a guess.
+    """
     @_builtins.property
     def options(self) -> Global___TranscribeOptions:
         """The options as they are applied, with every default filled in."""
@@ -257,10 +262,11 @@ class Plan(_message.Message):
         container: _builtins.str = ...,
         codec: _builtins.str = ...,
         options: Global___TranscribeOptions | None = ...,
+        sequential: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "container", b"container", "duration_ms", b"duration_ms", "job_id", b"job_id", "macro_chunks", b"macro_chunks", "options", b"options", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "container", b"container", "duration_ms", b"duration_ms", "job_id", b"job_id", "macro_chunks", b"macro_chunks", "options", b"options", "sequential", b"sequential", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,7 +38,7 @@ async def test_a_known_end_costs_nothing() -> None:
 
 async def test_a_sample_is_reached_as_soon_as_it_is_passed_and_missed_at_the_end() -> None:
     scan = Scan()
-    async with scanned(Reader(), scan.progress(), 10.0) as extent:  # type: ignore[arg-type]
+    async with scanned(Reader(), scan.progress(), 10.0) as extent:
         near = asyncio.create_task(extent.reaches(50))
         far = asyncio.create_task(extent.reaches(51))
         end = asyncio.create_task(extent.end())
@@ -55,7 +55,7 @@ async def test_a_sample_is_reached_as_soon_as_it_is_passed_and_missed_at_the_end
 
 async def test_what_befalls_the_scan_is_told_to_those_who_have_to_know() -> None:
     scan = Scan()
-    async with scanned(Reader(), scan.progress(), 10.0) as extent:  # type: ignore[arg-type]
+    async with scanned(Reader(), scan.progress(), 10.0) as extent:
         scan.steps.put_nowait(30)
         scan.steps.put_nowait(-1)
         for question in (extent.end(), extent.reaches(31)):
@@ -66,7 +66,7 @@ async def test_what_befalls_the_scan_is_told_to_those_who_have_to_know() -> None
 
 
 async def test_a_scan_has_a_deadline() -> None:
-    async with scanned(Reader(), Scan().progress(), 0.01) as extent:  # type: ignore[arg-type]
+    async with scanned(Reader(), Scan().progress(), 0.01) as extent:
         with pytest.raises(FanscribeError) as raised:
             await extent.end()
         assert raised.value.reason is Reason.MEDIA_HOST_UNAVAILABLE

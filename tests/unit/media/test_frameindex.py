@@ -2,7 +2,6 @@
 
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ OPTIONS = {
 
 async def scanned_us(content: bytes, name: str) -> list[int]:
     """Scan a recording; return the time stamps told, the last of which is the end."""
-    reader: Any = MemoryReader(content)
+    reader = MemoryReader(content)
     container = name.rpartition(".")[2]
     index = FrameIndex(recording_of(reader, container, 1))
     return [end_us async for end_us in index.scan(reader)]
@@ -62,7 +61,7 @@ async def test_tags_between_joined_recordings_take_no_time(encoded: tuple[str, b
 
 async def test_a_frame_is_found_by_whoever_needs_it(encoded: tuple[str, bytes]) -> None:
     name, content = encoded
-    reader: Any = MemoryReader(content)
+    reader = MemoryReader(content)
     recording = recording_of(reader, name.rpartition(".")[2], 1)
     index = FrameIndex(recording)
     early = await index.anchor(reader, recording, 2_000_000)

@@ -1,13 +1,11 @@
 """The search for a time among marks that nobody knows yet."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fanscribe.media.anchor import Anchor, Mark
-from fanscribe.media.joined import refuse_joined
+from fanscribe.media.joined import look_for_joins
 from fanscribe.media.landmarks import LandmarkIndex
 from fanscribe.media.timeline import samples_of_us
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -58,7 +56,7 @@ async def test_a_close_mark_is_found_before_any_time(
     steps: list[tuple[int, int]], targets_us: list[int]
 ) -> None:
     content = marked(steps)
-    reader: Any = MemoryReader(content)
+    reader = MemoryReader(content)
     layout = Marked()
     marks = [Mark(_HEADER_BYTES, 0), *layout.marks(content, 0)]
     recording = recording_of(reader, "", samples_of_us(marks[-1].time_us))
@@ -74,7 +72,7 @@ async def test_a_close_mark_is_found_before_any_time(
 
 async def test_a_few_looks_are_enough_for_a_steady_recording() -> None:
     content = marked([(20_000, 5_000_000)] * 2_000)
-    reader: Any = MemoryReader(content)
+    reader = MemoryReader(content)
     recording = recording_of(reader, "", samples_of_us(10_000_000_000))
     index = LandmarkIndex(Marked(), recording)
     for target_us in range(0, 9_900_000_000, 300_000_000):
@@ -85,13 +83,13 @@ async def test_a_few_looks_are_enough_for_a_steady_recording() -> None:
 @given(st.lists(st.integers(100, 10_000), min_size=2, max_size=4))
 async def test_several_recordings_in_one_file_are_refused(lengths: list[int]) -> None:
     parts = [marked([(1_000, 50_000)] * length)[_HEADER_BYTES:] for length in lengths]
-    joined: Any = MemoryReader(bytes(_HEADER_BYTES) + b"".join(parts))
+    joined = MemoryReader(bytes(_HEADER_BYTES) + b"".join(parts))
     with pytest.raises(FanscribeError) as refused:
-        await refuse_joined(joined, Marked())
+        await look_for_joins(joined, Marked())
     assert refused.value.reason is Reason.MEDIA_UNREADABLE
 
 
 @given(_STEPS)
 async def test_one_recording_is_not_taken_for_several(steps: list[tuple[int, int]]) -> None:
-    reader: Any = MemoryReader(marked(steps))
-    await refuse_joined(reader, Marked())
+    reader = MemoryReader(marked(steps))
+    await look_for_joins(reader, Marked())

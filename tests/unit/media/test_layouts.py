@@ -76,7 +76,7 @@ async def test_marks_lead_to_any_time_of_a_real_file(
 
     index = LandmarkIndex(layout, recording)
     for target_us in range(0, end_us, 7_000_000):
-        anchor = await index.anchor(reader, recording, target_us)  # type: ignore[arg-type]
+        anchor = await index.anchor(reader, recording, target_us)
         assert anchor is not None
         begin_us = target_us - layout.preroll_us
         begun = [mark for mark in marks if mark.offset <= anchor.start_byte]
@@ -88,7 +88,7 @@ async def test_marks_lead_to_any_time_of_a_real_file(
         # The view is whole: what is left out is what the filler says, or nothing.
         pieces = pieces_of(anchor, len(content))
         assert all(one.end == two.start for one, two in pairwise(pieces))
-    assert await index.end_us(reader) == end_us  # type: ignore[arg-type]
+    assert await index.end_us(reader) == end_us
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_other_files_are_left_to_ffmpeg(
 
 async def test_cues_are_seen(speech: Speech, tmp_path: Path) -> None:
     reader = MemoryReader(encode(speech.path, tmp_path / "a.mkv", "-c:a", "libopus").read_bytes())
-    layout = await open_clusters(reader, recording_of(reader, "", 1))  # type: ignore[arg-type]
+    layout = await open_clusters(reader, recording_of(reader, "", 1))
     assert layout is not None
     assert layout.has_index
 
@@ -136,7 +136,7 @@ def test_any_bytes_are_looked_at_without_harm(parts: list[bytes]) -> None:
 @given(st.lists(st.one_of(st.sampled_from([*_WORDS, b"ftyp", b"moov"]), st.binary(max_size=99))))
 async def test_any_head_is_opened_or_left_to_ffmpeg(parts: list[bytes]) -> None:
     for head in (b"", b"\0\0\0\x10ftypisom\0\0\0\0", b"\x1a\x45\xdf\xa3\x80", b"OggS\0\2", b"fLaC"):
-        reader: Any = MemoryReader(head + b"".join(parts))
+        reader = MemoryReader(head + b"".join(parts))
         recording = recording_of(reader, "", 1)
         for opener in (open_fragments, open_clusters, open_pages, open_frames, open_packets):
             with suppress(FanscribeError):  # several recordings

@@ -69,6 +69,37 @@ def test_an_estimated_duration_gives_way_to_the_planned_and_the_real_one() -> No
     assert book.duration_samples == 300
 
 
+def test_what_is_heard_beyond_an_estimate_makes_it_longer() -> None:
+    book = Ledger(100)
+    book.planned(MacroChunk(0, Span(0, 100), to_end=True, is_whole=True))
+    assert book.received(0, result(0, 90, "a"))
+    assert book.received(0, result(90, 250, "b"))
+    assert (book.duration_samples, book.remaining_samples(0)) == (250, 250)
+    book.accepted(0, result(0, 90, "a"))
+    assert book.remaining_samples(0) == 160
+    book.accepted(0, result(90, 250, "b"))
+    book.finished(0, 250)
+    assert book.complete
+
+
+def test_a_chunk_is_done_again_as_far_as_text_is_missing() -> None:
+    book = ledger()
+    spans = [(0, 50), (50, 90), (90, 140), (140, 200)]
+    for span in spans:
+        book.received(0, result(*span, "a"))
+    assert book.known_rest(0) is None
+    for number, span in enumerate(spans):
+        (book.rejected if number in {0, 1} else book.accepted)(0, result(*span, "a"))
+    assert book.known_rest(0) is None  # where it ends is not known yet
+    book.finished(0, 200)
+    assert book.known_rest(0) == Span(90, 200)
+    assert accept(book, 0, result(50, 90, "b"))
+    assert book.known_rest(0) == Span(50, 200)
+    assert accept(book, 0, result(0, 50, "b"))
+    assert book.known_rest(0) is None
+    book.finished(0, 200)
+
+
 def test_a_micro_result_counts_once() -> None:
     book = ledger()
     assert accept(book, 0, result(0, 120, "a"))

@@ -304,6 +304,24 @@ def test_an_overdue_attempt_is_cancelled_and_repeated(scheduler: Scheduler, cloc
     assert [task.attempt for task in other.tasks] == [2]
 
 
+def test_a_recording_in_one_go_may_take_as_long_as_there_is_new_text(
+    scheduler: Scheduler, clock: Clock
+) -> None:
+    one = FakeJob("one")
+    scheduler.admit(one)
+    span = Span(0, 36_000 * 16_000)
+    scheduler.submit(one, MacroChunk(0, span, to_end=True, is_whole=True))
+    splitter = joined(scheduler, "a:1")
+    for minute in range(30):
+        clock.advance(60)
+        spoken = Span(minute * 16_000, (minute + 1) * 16_000)
+        result = MicroResult(spoken, 16_000, 16_000, 0, "en", ())
+        scheduler.micro_received(splitter.tasks[0], result)
+    assert not splitter.cancelled
+    clock.advance(131)
+    assert [task.chunk.index for task in splitter.cancelled] == [0]
+
+
 def test_removing_a_job_cancels_what_runs_and_forgets_what_waits(
     scheduler: Scheduler, clock: Clock
 ) -> None:

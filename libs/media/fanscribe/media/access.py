@@ -12,17 +12,18 @@ from fanscribe.media.anchor import Anchor
 from fanscribe.media.extent import Extent, scanned
 from fanscribe.media.extraction import Extraction
 from fanscribe.media.ffmpeg import require_programs, running
-from fanscribe.media.ffmpeg_commands import extract_arguments, run_up_s
+from fanscribe.media.ffmpeg_commands import extract_arguments, joined_arguments, run_up_s
 from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.pages import PageCache
+from fanscribe.media.parts import PartsCheck
 from fanscribe.media.policy import SourcePolicy
 from fanscribe.media.probe import describe, packet_ends_us
 from fanscribe.media.reader import Aim, Reader, pin, too_slow
-from fanscribe.media.recording import Recording
+from fanscribe.media.recording import Recording, Strategy
 from fanscribe.media.source import Source
 from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
 from fanscribe.media.timeline import SAMPLE_RATE, Span, samples_of_us
@@ -137,11 +138,15 @@ class MediaAccess:
     ) -> AsyncIterator[Extraction]:
         """Decode `span` of a recording; with `to_end`, from its start to the recording's end.
 
-        `anchor` is that of the span, if somebody has found it already. Leaving the context stops
-        ffmpeg and every request to the media host at once; whoever iterates in another task ends
-        that first.
+        `anchor` is that of the span, if somebody has found it already. A recording that is read
+        sequentially is always decoded as a whole. Leaving the context stops ffmpeg and every
+        request to the media host at once; whoever iterates in another task ends that first.
         """
         reader = self._reader(recording.source)
+        if recording.is_sequential:
+            async with self._whole(reader, recording) as extraction:
+                yield extraction
+            return
         if anchor is None:
             anchor = await self._anchor(reader, recording, span)
         if not to_end:
@@ -158,9 +163,34 @@ class MediaAccess:
                     span=span,
                     to_end=to_end,
                     limits=self._limits,
+                    strategy=recording.strategy,
+                )
+
+    @asynccontextmanager
+    async def _whole(self, reader: Reader, recording: Recording) -> AsyncIterator[Extraction]:
+        """Decode all of a recording, from its first byte on, to wherever it ends."""
+        is_joined = recording.strategy is Strategy.JOINED
+        check = PartsCheck(recording) if is_joined else None
+        limits = self._limits.for_whole()
+        async with self._gateway.serving(reader, check=check) as reading:
+            if is_joined:
+                arguments = joined_arguments(reading.url, recording)
+            else:
+                arguments = extract_arguments(reading.url, recording, None, 0, None)
+            async with running(arguments, limits) as process:
+                known_samples = recording.duration_samples if recording.duration_is_exact else 0
+                yield Extraction(
+                    process=process,
+                    reading=reading,
+                    span=Span(0, known_samples),
+                    to_end=True,
+                    limits=limits,
+                    strategy=recording.strategy,
                 )
 
     async def _anchor(self, reader: Reader, recording: Recording, span: Span) -> Anchor | None:
+        if recording.is_sequential:
+            return None
         timestamp_us = recording.start_time_us + run_up_s(span.start_sample) * 1_000_000
         try:
             async with asyncio.timeout(self._limits.extract_deadline_s):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
-from fanscribe.media.landmarks import joined
+from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
-_EBML_ID: Final = bytes.fromhex("1A45DFA3")
+EBML_ID: Final = bytes.fromhex("1A45DFA3")
 _SEGMENT: Final = 0x18538067
 _SEEK_HEAD: Final = 0x114D9B74
 _CUES: Final = 0x1C53BB6B
@@ -19,6 +19,8 @@ _TIMESTAMP_SCALE: Final = 0x2AD7B1
 _TRACKS: Final = 0x1654AE6B
 _TRACK_ENTRY: Final = 0xAE
 _TRACK_NUMBER: Final = 0xD7
+# What it takes to decode a track: its number, codec, codec's own header, rate and channels.
+_OF_DECODING: Final = {_TRACK_NUMBER, 0x86, 0x63A2, 0xE1}
 _CLUSTER: Final = 0x1F43B675
 _TIMESTAMP: Final = 0xE7
 _SIMPLE_BLOCK: Final = 0xA3
@@ -144,18 +146,18 @@ def _clusters(data: bytes) -> Iterator[tuple[int, int, int]]:
         at = data.find(_CLUSTER_ID, at + 4)
 
 
-async def _refuse_another(reader: Reader, position: int, segment: Element) -> None:
-    """Raise MEDIA_UNREADABLE if another file begins where the segment at `position` ends."""
+async def _check_for_another(reader: RangeReader, position: int, segment: Element) -> None:
+    """Raise JoinedError if another file begins where the segment at `position` ends."""
     if segment.end is not None:
         end = position + segment.end
-        if await reader.read_all(end, end + len(_EBML_ID)) == _EBML_ID:
-            raise joined()
+        if await reader.read_all(end, end + len(EBML_ID)) == EBML_ID:
+            raise JoinedError
 
 
-async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout | None:
+async def open_clusters(reader: RangeReader, recording: Recording) -> ClusterLayout | None:
     """Read the head of a Matroska file; None if it is not laid out in a way understood here.
 
-    Raises MEDIA_UNREADABLE if it is several recordings, one after the other.
+    Raises JoinedError if it is several recordings, one after the other.
     """
     scale_ns, tracks, has_cues, has_end = _USUAL_SCALE_NS, b"", False, False
     position = 0
@@ -171,7 +173,7 @@ async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout |
             return ClusterLayout(position, track, scale_ns, has_index=has_cues, has_end=has_end)
         if element.id == _SEGMENT:
             has_end = element.end is not None
-            await _refuse_another(reader, position, element)
+            await _check_for_another(reader, position, element)
             position += element.start
             continue
         if element.end is None:
@@ -188,6 +190,32 @@ async def open_clusters(reader: Reader, recording: Recording) -> ClusterLayout |
                 scale_ns = _scale_ns(content)
         position += element.end
     return None
+
+
+def audio_track(data: bytes, stream_index: int) -> bytes | None:
+    """Return what a file that begins at data[0] tells of how to decode a stream.
+
+    None if it is no Matroska file, or tells that only behind the end of `data`.
+    """
+    for element in elements(data, 0, len(data)):
+        if element.id == _SEGMENT:
+            for child in elements(data, element.start, len(data)):
+                if child.id == _TRACKS and child.end is not None and child.end <= len(data):
+                    return _decoding(data[child.start : child.end], stream_index)
+    return None
+
+
+def _decoding(tracks: bytes, stream_index: int) -> bytes | None:
+    entries = [entry for entry in elements(tracks, 0, len(tracks)) if entry.id == _TRACK_ENTRY]
+    if stream_index >= len(entries):
+        return b""
+    entry = entries[stream_index]
+    told = [
+        tracks[element.start : element.end]
+        for element in elements(tracks, entry.start, entry.end or len(tracks))
+        if element.id in _OF_DECODING
+    ]
+    return b"".join(told)
 
 
 def _scale_ns(info: bytes) -> int:

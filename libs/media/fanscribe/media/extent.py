@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from fanscribe.media.reader import Reader, too_slow
+from fanscribe.media.ranges import Counting
+from fanscribe.media.reader import too_slow
 
 
 class Extent:
@@ -13,7 +14,7 @@ class Extent:
     What it answers does not depend on when it is asked, only how soon.
     """
 
-    def __init__(self, passed_sample: int, reader: Reader | None = None) -> None:
+    def __init__(self, passed_sample: int, reader: Counting | None = None) -> None:
         self._passed_sample = passed_sample  # the end is not before it
         self._reader = reader
         self._scan: asyncio.Task[None] | None = None
@@ -57,7 +58,7 @@ class Extent:
 
 @asynccontextmanager
 async def scanned(
-    reader: Reader, progress: AsyncGenerator[int, None], deadline_s: float
+    reader: Counting, progress: AsyncGenerator[int, None], deadline_s: float
 ) -> AsyncIterator[Extent]:
     """Learn the length from `progress`: ever greater samples, the last of which is the end."""
     extent = Extent(0, reader)

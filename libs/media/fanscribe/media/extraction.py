@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 from fanscribe.media.ffmpeg import Process
 from fanscribe.media.gateway import Reading
 from fanscribe.media.limits import MediaLimits
+from fanscribe.media.parts import not_alike
 from fanscribe.media.reader import too_slow
+from fanscribe.media.recording import Strategy
 from fanscribe.media.timeline import BYTES_PER_SAMPLE, SAMPLE_RATE, Span, ms_of
 from fanscribe.runtime.errors import FanscribeError, Reason
 
 _log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = 4 * SAMPLE_RATE  # 128 KB; smaller ones are passed on too often
+# Packets that may come to nothing, of tens of milliseconds each: so many, and so many each minute.
+_LOST_PACKETS_FLOOR = 40
+_LOST_PACKETS_A_MINUTE = 2
 
 
 class Extraction:
@@ -25,6 +30,9 @@ class Extraction:
     Yields int16 blocks of `BLOCK_SAMPLES` (the last one may be shorter), mono, 16 kHz, in order,
     `span.samples` in all, or all until the end of the recording. Raises FanscribeError:
     MEDIA_TRUNCATED when the recording ends too soon, or what befell the reading.
+
+    Of a recording that is decoded as a whole, nothing may tell how long it is. Then it has ended
+    where it should if ffmpeg has taken its last byte, and lost next to nothing on the way.
     """
 
     def __init__(
@@ -35,6 +43,7 @@ class Extraction:
         span: Span,
         to_end: bool,
         limits: MediaLimits,
+        strategy: Strategy,
     ) -> None:
         self.warnings: list[str] = []  # what the caller should know, in plain words
         self._process = process
@@ -42,6 +51,7 @@ class Extraction:
         self._span = span
         self._to_end = to_end
         self._limits = limits
+        self._strategy = strategy
         self._waited_s = 0.0
 
     @property
@@ -63,6 +73,8 @@ class Extraction:
         # The end of ffmpeg's output means nothing by itself: it also ends on a broken input.
         self._reading.check()
         await self._process.check_bounds()
+        if self._strategy is not Strategy.SPANS:
+            await self._check_whole(samples)
         tolerance_ms = self._limits.shortfall_tolerance_ms
         if await self._process.has_met_damage():
             self._warn_of_damage(samples)
@@ -72,6 +84,25 @@ class Extraction:
         block = np.concatenate([block, np.zeros(padding, np.int16)])
         if len(block):
             yield block
+
+    async def _check_whole(self, samples: int) -> None:
+        is_joined = self._strategy is Strategy.JOINED
+        if is_joined and await self._process.has_left_out():
+            raise not_alike()
+        minutes = samples / (60 * SAMPLE_RATE)
+        bearable = _LOST_PACKETS_FLOOR + _LOST_PACKETS_A_MINUTE * minutes
+        if await self._process.lost_packets() > bearable:
+            raise not_alike() if is_joined else _mostly_damaged()
+        left_bytes = self._reading.reader.source.size_bytes - self._reading.reached_byte
+        exit_code = await self._process.exit_code()
+        if left_bytes or exit_code:
+            fields = {"exit_code": exit_code, "left_bytes": left_bytes}
+            _log.info("ffmpeg: %s", " | ".join(self._process.messages), extra={"fields": fields})
+            raise FanscribeError(
+                Reason.MEDIA_TRUNCATED,
+                f"the recording breaks off: nothing after {ms_of(samples)} ms can be decoded;"
+                " upload it again, or convert it",
+            )
 
     def _warn_of_damage(self, samples: int) -> None:
         start_s = self._span.start_sample // SAMPLE_RATE
@@ -109,6 +140,13 @@ class Extraction:
             f"the recording breaks off: {missing_ms} ms of audio are missing before"
             f" {ms_of(self._span.end_sample)} ms; upload it again",
         )
+
+
+def _mostly_damaged() -> FanscribeError:
+    """Say that too much came to nothing, of a recording that does not tell how much there is."""
+    return FanscribeError(
+        Reason.MEDIA_UNREADABLE, "the recording is damaged: much of it cannot be decoded"
+    )
 
 
 def _changes_midway() -> FanscribeError:

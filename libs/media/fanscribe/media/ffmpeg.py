@@ -26,6 +26,13 @@ _DAMAGE = re.compile(
     "Error while decoding|corrupt|CRC mismatch|crc check failed|invalid as first byte"
     "|exceeds containing master|PES packet size mismatch"
 )
+# What it tells of each packet that came to nothing.
+_LOST_PACKET = "Error while decoding"
+# And of what it leaves out, though it may end as if all were well: it cannot read on (the URL is
+# that of a `Reading`), or a stream begins that is not the one it was asked for.
+_LEFT_OUT = re.compile(
+    r"^http://127\.0\.0\.1:\d+/\S+: |New audio stream|Error reinitializing filters"
+)
 _PROGRAMS = ("ffmpeg", "ffprobe", "setpriv", "prlimit")
 
 # A message of ffmpeg's: nothing in its output tells that a duration is a guess.
@@ -46,6 +53,9 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
         self.stdout = stdout
         self.messages: deque[str] = deque(maxlen=_STDERR_TAIL_LINES)  # its last words
+        self._is_damaged = False
+        self._lost_packets = 0
+        self._has_left_out = False
         self._process = process
         self._drained = asyncio.create_task(self._drain())
 
@@ -56,7 +66,17 @@ class Process:
     async def has_met_damage(self) -> bool:
         """Whether it told of something that it could not decode; call it after the end."""
         await asyncio.wait([self._drained])
-        return any(_DAMAGE.search(line) for line in self.messages)
+        return self._is_damaged
+
+    async def lost_packets(self) -> int:
+        """Count the packets that it could not decode; call it after the end."""
+        await asyncio.wait([self._drained])
+        return self._lost_packets
+
+    async def has_left_out(self) -> bool:
+        """Whether it told that some of the file was left out; call it after the end."""
+        await asyncio.wait([self._drained])
+        return self._has_left_out
 
     async def check_bounds(self, *, is_short: bool = False) -> None:
         """Raise MEDIA_UNREADABLE if it ended for lack of CPU time or memory; after `stdout`.
@@ -78,7 +98,11 @@ class Process:
     async def _drain(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  it is piped
         while line := await self._process.stderr.read(8 * KIB):
-            self.messages.extend(line.decode(errors="replace").splitlines())
+            for message in line.decode(errors="replace").splitlines():
+                self.messages.append(message)
+                self._is_damaged |= bool(_DAMAGE.search(message))
+                self._lost_packets += _LOST_PACKET in message
+                self._has_left_out |= bool(_LEFT_OUT.search(message))
 
     async def _kill(self) -> None:
         if self._process.returncode is None:

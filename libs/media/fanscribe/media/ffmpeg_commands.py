@@ -21,6 +21,7 @@ _INPUT = {
     "max_redirects": 0,
     "recv_buffer_size": 8 * KIB,
 }
+_IN_SEQUENCE = {"seekable": 0}
 _PROBED_PACKETS = 20
 _SEEK_PREROLL_US = 300_000  # where the first frame is left out
 _NO_GAP_S = 0.02
@@ -83,6 +84,8 @@ def extract_arguments(
     from_us = recording.start_time_us + from_s * 1_000_000
     options: dict[str, object] = {**_INPUT, "threads": 1}
     filters: list[str] = []
+    if recording.is_sequential:
+        options |= _IN_SEQUENCE
     if anchor is not None:
         options |= _view_options(recording.container)
         from_us -= anchor.offset_us
@@ -107,12 +110,41 @@ def extract_arguments(
     filters.append(f"atrim=start_sample={skipped}")
     if end_sample is not None:
         filters[-1] += f":end_sample={skipped + end_sample - start_sample}"
-    stream = ffmpeg.input(url, **options)[str(recording.stream_index)]
+    return _decode(url, recording.stream_index, options, filters)
+
+
+def joined_arguments(url: str, recording: Recording) -> list[str]:
+    """Command that writes all parts of a joined file, one after the other, as samples.
+
+    Time stamps mean nothing: each part has its own.
+    """
+    filters = ["asetpts=N", f"aresample={SAMPLE_RATE}:{_MIX}"]
+    filters.append("aformat=sample_fmts=s16:channel_layouts=mono")
+    options: dict[str, object] = {**_INPUT, "threads": 1, **_IN_SEQUENCE}
+    if recording.container.startswith("mov"):
+        # Its demuxer wants fragments left out that go back in time; then what comes before time 0,
+        # the encoder's delay, has to be left out here.
+        options |= {**_view_options(recording.container), "flags2": "+skip_manual"}
+        filters.insert(0, r"aselect=gte(t\,0)")
+    return _decode(url, recording.stream_index, options, filters)
+
+
+def _decode(
+    url: str, stream_index: int, options: dict[str, object], filters: list[str]
+) -> list[str]:
+    stream = ffmpeg.input(url, **options)[str(stream_index)]
     output = stream.output(
-        "pipe:1", format="s16le", acodec="pcm_s16le", af=",".join(filters), threads=1
+        "pipe:1",
+        format="s16le",
+        acodec="pcm_s16le",
+        af=",".join(filters),
+        threads=1,
+        # Where filters begin anew, their time does too.
+        **{"bsf:a": "setts=ts=N"},
     )
+    # Each message as often as it is meant: they are counted.
     command: list[str] = output.global_args(
-        "-nostdin", "-hide_banner", "-v", "warning", "-copyts"
+        "-nostdin", "-hide_banner", "-v", "repeat+warning", "-copyts"
     ).compile()
     return command
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
-_MARKER: Final = b"fLaC"
+MARKER: Final = b"fLaC"
 _BLOCK_HEAD_BYTES: Final = 4
 _STREAMINFO_BYTES: Final = 34
 _MOST_HEADER_BYTES: Final = 64 * MIB  # pictures
@@ -97,6 +97,18 @@ class FrameLayout:
         return Frame(at, number if counts_samples else number * self._block_samples, samples)
 
 
+def audio_format(data: bytes) -> bytes | None:
+    """Return rate, channels and sample size as a stream that begins at data[0] tells them."""
+    info_at = len(MARKER) + _BLOCK_HEAD_BYTES
+    head, info = data[len(MARKER) : info_at], data[info_at : info_at + _STREAMINFO_BYTES]
+    # The top bit tells whether more follows about the stream.
+    is_info = head[1:] == _STREAMINFO_BYTES.to_bytes(3, "big") and not head[0] & 0x7F
+    if not is_info or len(info) < _STREAMINFO_BYTES:
+        return None
+    # 20 bits, 3 bits, 5 bits; the number of samples follows.
+    return info[10:13] + bytes([info[13] & 0xF0])
+
+
 def _coded_number(coded: bytes) -> int | None:
     """Decode a number written as UTF-8 writes characters, of up to 36 bits."""
     if len(coded) == 1:
@@ -118,11 +130,11 @@ def _crc8(data: bytes) -> int:
     return crc
 
 
-async def open_frames(reader: Reader, recording: Recording) -> FrameLayout | None:  # noqa: ARG001
+async def open_frames(reader: RangeReader, recording: Recording) -> FrameLayout | None:  # noqa: ARG001
     """Read the head of a FLAC file; None if it is not laid out in a way understood here."""
-    if await reader.read_all(0, len(_MARKER)) != _MARKER:
+    if await reader.read_all(0, len(MARKER)) != MARKER:
         return None
-    position, info, is_last = len(_MARKER), b"", False
+    position, info, is_last = len(MARKER), b"", False
     while not is_last and position < _MOST_HEADER_BYTES:
         head = await reader.read_all(position, position + _BLOCK_HEAD_BYTES)
         if len(head) < _BLOCK_HEAD_BYTES:

@@ -6,7 +6,7 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 _BOX_HEAD_BYTES: Final = 16
@@ -148,7 +148,7 @@ def _run_duration(data: bytes, trun: Box, default: int) -> int:
     return sum(_number(data, position, 4) for position in range(at, end, stride))
 
 
-async def open_fragments(reader: Reader, recording: Recording) -> FragmentLayout | None:
+async def open_fragments(reader: RangeReader, recording: Recording) -> FragmentLayout | None:
     """Read the head of an mp4; None if it is not fragmented, or not in a way understood here."""
     position = 0
     for _ in range(_MOST_BOXES):

@@ -25,7 +25,7 @@ from fanscribe.media.frames import (
     next_frame,
 )
 from fanscribe.media.limits import KIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 FRAME_CONTAINERS = frozenset({"mp3", "aac"})
@@ -61,7 +61,7 @@ class FrameIndex:
 
     async def anchor(
         self,
-        reader: Reader,
+        reader: RangeReader,
         recording: Recording,
         timestamp_us: int,
     ) -> Anchor | None:
@@ -82,11 +82,11 @@ class FrameIndex:
             return None
         return Anchor(found[1], offset_us=self._time_us(found[0]), end_us=self._end_us())
 
-    async def end_us(self, reader: Reader) -> int | None:
+    async def end_us(self, reader: RangeReader) -> int | None:
         """Time stamp at which the audio ends, if a tag tells it."""
         return self._end_us() if await self.opens(reader) else None
 
-    async def scan(self, reader: Reader) -> AsyncGenerator[int, None]:
+    async def scan(self, reader: RangeReader) -> AsyncGenerator[int, None]:
         """Yield the time stamps up to which there are frames, the last one being the end."""
         if await self.opens(reader):
             async with aclosing(self._progress(reader)) as progress:
@@ -94,7 +94,7 @@ class FrameIndex:
                     yield self._time_us(self._frames)
             yield self._time_us(self._frames)
 
-    async def opens(self, reader: Reader) -> bool:
+    async def opens(self, reader: RangeReader) -> bool:
         """Look at the first frame, once; False if there is none where it should be."""
         async with self._lock:
             await self._open(reader)
@@ -109,7 +109,7 @@ class FrameIndex:
             return None
         return self._time_us(self._tag.frames, -self._tag.end_skip_samples)
 
-    async def _open(self, reader: Reader) -> None:
+    async def _open(self, reader: RangeReader) -> None:
         """Look at the first frame, once."""
         if self._opened:
             return
@@ -143,7 +143,7 @@ class FrameIndex:
             if abs(told_bytes - reader.source.size_bytes) <= _HEAD_BYTES:
                 self._constant_length = mean_length
 
-    async def _compute(self, reader: Reader, frame: int) -> tuple[int, int] | None:
+    async def _compute(self, reader: RangeReader, frame: int) -> tuple[int, int] | None:
         """Find a frame near `frame` by arithmetic: encoders keep the mean length exact."""
         assert self._format is not None  # noqa: S101  checked by the caller
         assert self._constant_length is not None  # noqa: S101
@@ -161,7 +161,7 @@ class FrameIndex:
             return None
         return round(number), guess + at
 
-    async def _look_up(self, reader: Reader, frame: int) -> tuple[int, int] | None:
+    async def _look_up(self, reader: RangeReader, frame: int) -> tuple[int, int] | None:
         """Find the last frame up to `frame` whose offset is kept."""
         if self._frames <= frame:
             async with aclosing(self._progress(reader)) as progress:
@@ -173,7 +173,7 @@ class FrameIndex:
         known = bisect_right(self._numbers, frame) - 1
         return self._numbers[known], self._offsets[known]
 
-    async def _progress(self, reader: Reader) -> AsyncGenerator[None, None]:
+    async def _progress(self, reader: RangeReader) -> AsyncGenerator[None, None]:
         """Look at headers, or wait for whoever does; yield whenever more frames are known."""
         while not self._ended:
             if self._is_scanning:
@@ -194,7 +194,7 @@ class FrameIndex:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def _advance(self, reader: Reader) -> AsyncGenerator[None, None]:
+    async def _advance(self, reader: RangeReader) -> AsyncGenerator[None, None]:
         """Look at one header after the other; yield after every piece that was read."""
         size_bytes = reader.source.size_bytes
         async with aclosing(reader.read(self._position, size_bytes)) as pieces:
@@ -245,7 +245,7 @@ class FrameIndex:
         self._damaged_from = None
 
 
-async def _goes_on(reader: Reader, end: int) -> bool:
+async def _goes_on(reader: RangeReader, end: int) -> bool:
     """Whether another recording begins at `end` of the first one: files were joined."""
     head = await reader.read_all(end, end + HEADER_BYTES)
     return head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")

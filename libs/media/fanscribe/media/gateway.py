@@ -13,6 +13,7 @@ from aiohttp import web
 
 from fanscribe.media.anchor import Anchor, Piece, pieces_of
 from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.parts import PartsCheck
 from fanscribe.media.reader import Reader
 from fanscribe.runtime.errors import FanscribeError, Reason
 
@@ -29,10 +30,17 @@ class Reading:
     """
 
     def __init__(
-        self, reader: Reader, url: str, anchor: Anchor | None, limits: MediaLimits
+        self,
+        reader: Reader,
+        url: str,
+        anchor: Anchor | None,
+        limits: MediaLimits,
+        check: PartsCheck | None,
     ) -> None:
         self.reader = reader
+        self.reached_byte = 0  # of the recording: what comes before it was served
         self.limits = limits
+        self._check = check
         self._pieces = pieces_of(anchor, reader.source.size_bytes)
         self.url = url
         self.error: FanscribeError | None = None  # the first that befell the reader
@@ -114,9 +122,14 @@ class Reading:
             return
         source = self.reader.read(part.source_byte + first, part.source_byte + last)
         async with aclosing(source) as pieces:
+            position = part.source_byte + first
             async for piece in pieces:
+                if self._check is not None:
+                    self._check.see(piece)
                 await response.write(piece)
                 await request.writer.drain()
+                position += len(piece)
+                self.reached_byte = max(self.reached_byte, position)
 
     async def end(self) -> None:
         """Stop serving at once and wait until nothing is fetched any more."""
@@ -155,11 +168,16 @@ class Gateway:
         await self._runner.cleanup()
 
     @asynccontextmanager
-    async def serving(self, reader: Reader, anchor: Anchor | None = None) -> AsyncIterator[Reading]:
-        """Offer `reader`, or the view from `anchor` on, while inside."""
+    async def serving(
+        self, reader: Reader, anchor: Anchor | None = None, check: PartsCheck | None = None
+    ) -> AsyncIterator[Reading]:
+        """Offer `reader`, or the view from `anchor` on, while inside.
+
+        `check` is shown what is served: by one request, from the first byte on.
+        """
         token = secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{self._port}/{token}"
-        reading = Reading(reader, url, anchor, self._limits)
+        reading = Reading(reader, url, anchor, self._limits, check)
         self._readings[token] = reading
         try:
             yield reading

@@ -1,7 +1,7 @@
 """Files that are several recordings, one after the other, each of which counts its own time.
 
-No time stamp leads to the second one, and what tells the length means one of them alone: they would
-be transcribed in part, without a sign of it.
+No time stamp leads to the second one, and what tells the length means one of them alone: read in
+spans, they would be transcribed in part, without a sign of it.
 """
 
 import asyncio
@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Final
 
 from fanscribe.media.anchor import Mark
-from fanscribe.media.landmarks import Layout, UnsearchableError, joined, seen
+from fanscribe.media.landmarks import JoinedError, Layout, UnsearchableError, seen
 from fanscribe.media.limits import KIB
 from fanscribe.media.pages import PAGE_BYTES
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.runtime.errors import domain_error
 
 _NEAREST_BYTES: Final = 64 * KIB  # to the beginning: closer, nothing is looked for
@@ -23,8 +23,8 @@ _STEP_BACK_US: Final = 1_000_000  # streams may lie so much beside one another
 _WRAPPED_US: Final = 12 * 3600 * 1_000_000  # the clock of MPEG-TS begins anew after 26 hours
 
 
-async def refuse_joined(reader: Reader, layout: Layout) -> list[Mark]:
-    """Raise MEDIA_UNREADABLE where time begins anew; return the marks that were seen, in order.
+async def look_for_joins(reader: RangeReader, layout: Layout) -> list[Mark]:
+    """Raise JoinedError where time begins anew; return the marks that were seen, in order.
 
     Looks at places each of which is half as far again from the beginning as the one before it. So
     wherever time begins anew first, the look before that tells a later time than the look behind.
@@ -49,7 +49,7 @@ async def refuse_joined(reader: Reader, layout: Layout) -> list[Mark]:
     times_us = [marks[0].time_us for look in looks if (marks := look.result())]
     for before_us, after_us in pairwise(times_us):
         if _STEP_BACK_US < before_us - after_us < _WRAPPED_US:
-            raise joined()
+            raise JoinedError
     return [mark for look in looks for mark in look.result()]
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import KIB, MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 from fanscribe.media.timeline import us_of
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -28,13 +28,15 @@ class UnsearchableError(Exception):
     """The recording is not laid out as its container should be."""
 
 
-def joined() -> FanscribeError:
-    """Say that a file is more than one recording."""
-    return FanscribeError(
-        Reason.MEDIA_UNREADABLE,
-        "the file is several recordings, joined without giving them one timeline; convert it, or"
-        " transcribe them one by one",
-    )
+class JoinedError(FanscribeError):
+    """The file is more than one recording: time stamps lead nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.MEDIA_UNREADABLE,
+            "the file is several recordings, joined without giving them one timeline; convert it,"
+            " or transcribe them one by one",
+        )
 
 
 class Layout(Protocol):
@@ -66,7 +68,7 @@ class LandmarkIndex:
         self._lock = asyncio.Lock()
 
     async def anchor(
-        self, reader: Reader, recording: Recording, timestamp_us: int
+        self, reader: RangeReader, recording: Recording, timestamp_us: int
     ) -> Anchor | None:
         """Find where to begin for `timestamp_us`; None if only ffmpeg can tell."""
         if self.layout.has_index:
@@ -81,7 +83,7 @@ class LandmarkIndex:
             return None
         return self.layout.anchor(mark.offset)
 
-    async def end_us(self, reader: Reader) -> int | None:
+    async def end_us(self, reader: RangeReader) -> int | None:
         """Read the recording's tail for the time stamp at which it ends; None: it does not tell."""
         look_bytes = 2 * LOOK_BYTES
         while look_bytes <= _LONGEST_LOOK_BYTES:
@@ -96,7 +98,7 @@ class LandmarkIndex:
             look_bytes *= 4
         return None
 
-    async def _find(self, reader: Reader, target_us: int, end_us: int) -> Mark:
+    async def _find(self, reader: RangeReader, target_us: int, end_us: int) -> Mark:
         """Return a mark at or before the target, close to it."""
         barrier = self._size_bytes  # nothing between the mark before it and here
         for look in range(_MOST_LOOKS):
@@ -120,7 +122,7 @@ class LandmarkIndex:
                 barrier = guess
         raise UnsearchableError
 
-    async def _look(self, reader: Reader, start: int, end: int) -> bool:
+    async def _look(self, reader: RangeReader, start: int, end: int) -> bool:
         """Look for marks from `start` on; False if there is none before `end`."""
         found = await seen(reader, self.layout, start, end)
         for mark in found:
@@ -145,7 +147,7 @@ class LandmarkIndex:
         insort(self._marks, mark)
 
 
-async def seen(reader: Reader, layout: Layout, start: int, end: int) -> list[Mark]:
+async def seen(reader: RangeReader, layout: Layout, start: int, end: int) -> list[Mark]:
     """Return the first marks from `start` on; none if there is none that begins before `end`.
 
     Raises UnsearchableError if there is none far and wide.

@@ -1,7 +1,8 @@
 """How long, how often and how much: every bound of reading recordings in one place."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -24,7 +25,7 @@ class MediaLimits:
 
     # One reading: a probe, or the extraction of one span.
     probe_deadline_s: float = 120.0
-    scan_deadline_s: float = 3600.0  # to find the end, where only the whole recording tells it
+    scan_deadline_s: float = 3600.0  # of one pass over a whole recording
     extract_deadline_s: float = 300.0  # spent waiting for audio; the consumer's time is its own
     requests_floor: int = 1_000  # may be sent to the media host whatever the recording's size
     bytes_per_request: int = 256 * KIB  # beside that, a request for each so many of its bytes
@@ -46,6 +47,10 @@ class MediaLimits:
     # What comes out.
     shortfall_tolerance_ms: int = 100  # filled with silence at the end of a span; beyond: an error
     damage_tolerance_ms: int = 1000  # the same, where something could not be decoded
+
+    def for_whole(self) -> Self:
+        """Return the bounds of a recording that is decoded in one go, however long it is."""
+        return replace(self, extract_deadline_s=max(self.extract_deadline_s, self.scan_deadline_s))
 
     def fetched_bytes(self, size_bytes: int) -> int:
         """Bytes that one reading of a recording of `size_bytes` may fetch."""

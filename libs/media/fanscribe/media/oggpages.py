@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
-from fanscribe.media.landmarks import joined
+from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import KIB, MIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 _PAGE_HEAD_BYTES: Final = 27
@@ -66,10 +66,10 @@ class PageLayout:
         self._rate = rate
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
-        """Return the ends of pages. Raises MEDIA_UNREADABLE where all are another recording's."""
+        """Return the ends of pages. Raises JoinedError where all are another recording's."""
         found = list(pages(data))
         if found and self._serials.isdisjoint(page.serial for page in found):
-            raise joined()
+            raise JoinedError
         return [
             Mark(offset + page.end, self._us(page.granule))
             for page in found
@@ -91,7 +91,7 @@ class PageLayout:
         return granule * 1_000_000 // self._rate
 
 
-async def open_pages(reader: Reader, recording: Recording) -> PageLayout | None:
+async def open_pages(reader: RangeReader, recording: Recording) -> PageLayout | None:
     """Read the head of an Ogg file; None if it is not laid out in a way understood here."""
     data = b""
     while len(data) < min(_MOST_HEADER_BYTES, reader.source.size_bytes):

@@ -12,7 +12,7 @@ from fanscribe.media.framegrid import DecodedFrame, frame_grid
 from fanscribe.media.gateway import Reading
 from fanscribe.media.indexes import Indexes
 from fanscribe.media.limits import KIB
-from fanscribe.media.recording import Recording
+from fanscribe.media.recording import Recording, Strategy
 from fanscribe.media.streams import AudioStream, StreamChoice, chosen
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.runtime.errors import FanscribeError, Reason
@@ -62,7 +62,30 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
         duration_samples=0,
         grid=frame_grid(frames, rate_hz, _tick_s(stream), start_s, is_late=start_s != first_s),
     )
-    await indexes.refuse_joined(reading.reader, recording)
+    recording = replace(recording, strategy=await indexes.strategy(reading.reader, recording))
+    if recording.strategy is Strategy.JOINED:
+        # What the container tells is about one part; each counts its own time.
+        guess_s = _estimated_s(description["frames"], recording.source.size_bytes)
+        samples = max(1, samples_of_s(guess_s))
+        return replace(
+            recording, start_time_us=0, grid=None, duration_samples=samples, duration_is_exact=False
+        )
+    duration_s = await _exact_s(reading, indexes, recording, description)
+    is_exact = duration_s is not None
+    if duration_s is None:
+        told_s = _told_s(container, stream, recording.start_time_us / 1_000_000)
+        size_bytes = recording.source.size_bytes
+        duration_s = told_s or _estimated_s(description["frames"], size_bytes)
+    if duration_s <= 0:
+        raise _unreadable("holds no audio")
+    return replace(recording, duration_samples=samples_of_s(duration_s), duration_is_exact=is_exact)
+
+
+async def _exact_s(
+    reading: Reading, indexes: Indexes, recording: Recording, description: dict[str, Any]
+) -> float | None:
+    """Return the duration if the container or its tail tells it."""
+    container, stream = description["format"], description["streams"][0]
     start_s = recording.start_time_us / 1_000_000
     told_s = _told_s(container, stream, start_s)
     duration_s = None if description["estimated"] else told_s
@@ -75,13 +98,7 @@ async def describe(reading: Reading, indexes: Indexes, choice: StreamChoice) -> 
             found_s = end_us / 1_000_000 - start_s
             # Where FLAC ends before what it tells, the rest was lost: that is to be noticed.
             duration_s = max(found_s, told_s or 0.0) if recording.container == "flac" else found_s
-    is_exact = duration_s is not None
-    if duration_s is None:
-        size_bytes = reading.reader.source.size_bytes
-        duration_s = told_s or _estimated_s(description["frames"], size_bytes)
-    if duration_s <= 0:
-        raise _unreadable("holds no audio")
-    return replace(recording, duration_samples=samples_of_s(duration_s), duration_is_exact=is_exact)
+    return duration_s
 
 
 async def _refuse_text(reading: Reading) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
 from fanscribe.media.limits import KIB
-from fanscribe.media.reader import Reader
+from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
 
 _PACKET_BYTES: Final = 188
@@ -67,6 +67,58 @@ def _audio_pts(packet: bytes) -> int | None:
     )
 
 
+class ProgramMaps:
+    """Finds the streams of each program in a transport stream that is fed in order."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._maps: set[int] = set()
+
+    def feed(self, data: bytes, *, is_last: bool) -> Iterator[tuple[bytes, ...]]:  # noqa: ARG002
+        """Yield the streams that each map in `data` tells: of each its kind and id."""
+        data, at = self._data + data, 0
+        while at + _PACKET_BYTES <= len(data):
+            if data[at] != _SYNC:  # a part was cut off in the middle of a packet
+                found = data.find(_SYNC, at + 1)
+                at = found if found >= 0 else len(data)
+                continue
+            pid = int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF
+            if pid == 0 or pid in self._maps:
+                section = _section(_payload(data[at : at + _PACKET_BYTES]))
+                if pid == 0:
+                    self._maps.update(_map_ids(section))
+                elif streams := _streams(section):
+                    yield streams
+            at += _PACKET_BYTES
+        self._data = data[at:]
+
+
+def _section(payload: bytes) -> bytes:
+    """Return the table that begins in a packet, without its checksum; empty if not all of it."""
+    section = payload[1 + payload[0] :] if payload else b""
+    end = 3 + (int.from_bytes(section[1:3], "big") & 0xFFF)
+    return section[: end - 4] if 3 < end <= len(section) else b""
+
+
+def _map_ids(section: bytes) -> set[int]:
+    """Ids of the packets that hold the programs' maps."""
+    return {
+        int.from_bytes(section[at + 2 : at + 4], "big") & 0x1FFF
+        for at in range(8, len(section) - 3, 4)
+        if section[at : at + 2] != b"\0\0"
+    }
+
+
+def _streams(section: bytes) -> tuple[bytes, ...]:
+    """Kind and id of each stream of a program."""
+    streams = []
+    at = 12 + (int.from_bytes(section[10:12], "big") & 0xFFF)
+    while at + 5 <= len(section):
+        streams.append(section[at : at + 3])
+        at += 5 + (int.from_bytes(section[at + 3 : at + 5], "big") & 0xFFF)
+    return tuple(sorted(streams))
+
+
 def _tables(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield the end of each packet in which something begins, its id, and its content."""
     for at in range(0, len(data) - _PACKET_BYTES + 1, _PACKET_BYTES):
@@ -79,18 +131,14 @@ def _tables(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 async def open_packets(
-    reader: Reader,
+    reader: RangeReader,
     recording: Recording,  # noqa: ARG001  every stream has its own time stamps
 ) -> PacketLayout | None:
     """Look for the tables at the head of a transport stream; None if they are not there."""
     maps: set[int] = set()
     for end, pid, payload in _tables(await reader.read_all(0, _HEADER_LOOK_BYTES)):
         if pid == 0:
-            section = payload[1 + payload[0] :]
-            length = int.from_bytes(section[1:3], "big") & 0xFFF
-            for at in range(8, length - 1, 4):
-                if section[at : at + 2] != b"\0\0":
-                    maps.add(int.from_bytes(section[at + 2 : at + 4], "big") & 0x1FFF)
+            maps.update(_map_ids(_section(payload)))
         elif pid in maps:
             maps.discard(pid)
             if not maps:

@@ -8,10 +8,11 @@ from typing import Final
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.headers import RequestHeaders
-from fanscribe.media.probe import Recording
+from fanscribe.media.recording import Recording
 from fanscribe.media.streams import StreamChoice
 from fanscribe.media.timeline import samples_of_s
 from fanscribe.orchestrator.assembly import Assembly, Gain
+from fanscribe.orchestrator.caveats import caveats
 from fanscribe.orchestrator.events import Completed, Event, Planned, Progressed, Told
 from fanscribe.orchestrator.ledger import Ledger, MicroResult, TextSegment
 from fanscribe.orchestrator.lookahead import Lookahead
@@ -84,11 +85,14 @@ class TranscriptionJob:
                     self._headers,
                     StreamChoice(self._options.audio_stream, self._options.audio_language),
                 )
-            self._warnings.update(dict.fromkeys(self._recording.source.warnings))
+            self._parts.metrics.recordings.labels(self._recording.strategy).inc()
             self._ledger = Ledger(self._recording.duration_samples)
             self._assembly = Assembly(self._ledger, self._options.language)
             macro_samples = samples_of_s(self._options.macro_chunk_s)
             self._chunks = macro_chunks(self._recording.duration_samples, macro_samples)
+            self._warnings.update(dict.fromkeys(caveats(self._recording, self._chunks)))
+            if self._recording.is_sequential:
+                self._chunks = 1
             await emit(Planned(self.job_id, self._recording, self._options, self._chunks))
             self._parts.scheduler.admit(self)
             try:
@@ -191,6 +195,7 @@ class TranscriptionJob:
             recording=self._recording,
             options=replace(self._options, language=self._assembly.language),
             received_starts=self._ledger.received_starts(chunk.index),
+            known_rest=self._ledger.known_rest(chunk.index),
             time_left_s=left_s,
             trace_context=self._trace_context,
         )

@@ -55,7 +55,9 @@ class _Entry:
     withheld: _Spans = field(default_factory=dict)  # received, and no verdict yet
     accepted: _Spans = field(default_factory=dict)
     rejected: _Spans = field(default_factory=dict)  # to be received again
+    accepted_samples: int = 0
     ended: bool = False  # an attempt has gone through all of it
+    end_sample: int | None = None  # where it ended then
 
     @property
     def known(self) -> _Spans:
@@ -101,12 +103,15 @@ class Ledger:
             return False
         entry.rejected.pop(start, None)
         entry.withheld[start] = result.span
+        # An estimate was too short.
+        self.duration_samples = max(self.duration_samples, result.span.end_sample)
         return True
 
     def accepted(self, index: int, result: MicroResult) -> None:
         """Count a micro result that was received."""
         entry, start = self._entries[index], result.span.start_sample
         entry.accepted[start] = entry.withheld.pop(start)
+        entry.accepted_samples += result.span.samples
         self.done_samples += result.span.samples
         self.transcribed_samples += result.transcribed_samples
         self.speech_samples += result.speech_samples
@@ -121,14 +126,21 @@ class Ledger:
         entry.rejected[start] = entry.withheld.pop(start)
 
     def remaining_samples(self, index: int) -> int:
-        """Audio of a chunk whose text is not known yet, by what the container tells."""
+        """Audio of a chunk whose text is not known yet, as far as its length is known."""
         entry = self._entries[index]
-        known = sum(span.samples for span in entry.accepted.values())
-        return max(0, entry.chunk.span.samples - known)
+        end_sample = self.duration_samples if entry.chunk.to_end else entry.chunk.span.end_sample
+        return max(0, end_sample - entry.chunk.span.start_sample - entry.accepted_samples)
 
     def received_starts(self, index: int) -> list[int]:
         """Start samples of the micro chunks of a chunk that need not be done again."""
         return sorted(self._entries[index].known)
+
+    def known_rest(self, index: int) -> Span | None:
+        """Return the end of a chunk nothing in which needs to be done again; None: not known."""
+        entry = self._entries[index]
+        if entry.end_sample is None or not entry.rejected:
+            return None
+        return Span(max(span.end_sample for span in entry.rejected.values()), entry.end_sample)
 
     def finished(self, index: int, end_sample: int) -> None:
         """Enter that an attempt has gone through all of a chunk, which ends at `end_sample`.
@@ -149,6 +161,7 @@ class Ledger:
                 f"the text of macro chunk {index} does not account for all of its audio",
             )
         entry.ended = True
+        entry.end_sample = end_sample
         if entry.chunk.to_end:
             self.duration_samples = end_sample
 

@@ -1,12 +1,21 @@
 """The orchestrator's domain as protobuf messages, and back."""
 
+from typing import Final
+
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.framegrid import FrameGrid
+from fanscribe.media.recording import Strategy
 from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult, TextSegment, Word
 from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.work import ChunkTask
 from fanscribe.v1 import splitter_pb2, transcriber_pb2
+
+_STRATEGIES: Final = {
+    Strategy.SPANS: splitter_pb2.STRATEGY_SPANS,
+    Strategy.SEQUENTIAL: splitter_pb2.STRATEGY_SEQUENTIAL,
+    Strategy.JOINED: splitter_pb2.STRATEGY_JOINED,
+}
 
 
 def options_message(options: Options) -> transcriber_pb2.TranscribeOptions:
@@ -43,6 +52,10 @@ def anchor_message(anchor: Anchor) -> splitter_pb2.Anchor:
     )
 
 
+def _span_message(span: Span) -> splitter_pb2.SampleSpan:
+    return splitter_pb2.SampleSpan(start_sample=span.start_sample, end_sample=span.end_sample)
+
+
 def _grid_message(grid: FrameGrid) -> splitter_pb2.FrameGrid:
     return splitter_pb2.FrameGrid(
         rate_hz=grid.rate_hz,
@@ -52,11 +65,15 @@ def _grid_message(grid: FrameGrid) -> splitter_pb2.FrameGrid:
 
 
 def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssignment:
-    """Render an attempt for the splitter; it may take `timeout_s` or what the job has left."""
+    """Render an attempt for the splitter; it may take `timeout_s` or what the job has left.
+
+    One at a whole recording takes as long as that is; it is cancelled when it does not get on.
+    """
     order = task.job.order(task.chunk)
     recording, source = order.recording, order.recording.source
+    limits_s = [] if recording.is_sequential else [timeout_s]
     if order.time_left_s is not None:
-        timeout_s = min(timeout_s, order.time_left_s)
+        limits_s.append(order.time_left_s)
     return splitter_pb2.ChunkAssignment(
         chunk=chunk_ref_of(task),
         media=splitter_pb2.Media(
@@ -70,16 +87,17 @@ def assignment_of(task: ChunkTask, timeout_s: float) -> splitter_pb2.ChunkAssign
             duration_samples=recording.duration_samples,
             headers=source.headers.as_dict(),
             grid=_grid_message(recording.grid) if recording.grid else None,
+            strategy=_STRATEGIES[recording.strategy],
+            duration_is_exact=recording.duration_is_exact,
         ),
-        span=splitter_pb2.SampleSpan(
-            start_sample=task.chunk.span.start_sample, end_sample=task.chunk.span.end_sample
-        ),
+        span=_span_message(task.chunk.span),
         to_end=task.chunk.to_end,
         options=options_message(order.options),
-        timeout_ms=max(1, int(timeout_s * 1000)),
+        timeout_ms=max(1, int(min(limits_s) * 1000)) if limits_s else 0,
         received_start_samples=order.received_starts,
         trace_context=order.trace_context,
         anchor=anchor_message(task.chunk.anchor) if task.chunk.anchor else None,
+        known_rest=_span_message(order.known_rest) if order.known_rest else None,
     )
 
 

@@ -63,6 +63,13 @@ class OrchestratorMetrics:
             ["token"],
             registry=registry,
         )
+        self.recordings = Counter(
+            "fanscribe_recordings",
+            "Recordings that were probed, by how they are read: spans (by many splitters at once), "
+            "sequential (nothing leads into the middle), joined (the same; several in one file).",
+            ["strategy"],
+            registry=registry,
+        )
         self.attempts = Counter(
             "fanscribe_chunk_attempts",
             "Attempts at macro chunks by outcome: done, failed, lost (with the splitter), overdue, "

@@ -29,6 +29,7 @@ class MacroChunk:
     span: Span
     to_end: bool  # the last one: goes on to the end, wherever that really is
     anchor: Anchor | None = None  # where its decoding may begin; None: ffmpeg finds that best
+    is_whole: bool = False  # the only one: decoded in one go, to an end that may not be known yet
 
 
 def macro_chunks(duration_samples: int, macro_samples: int) -> int:
@@ -67,7 +68,13 @@ class Planner:
 
         While `found` waits, only a few boundaries are looked for ahead of it. The spans tile
         [0, duration). `fetched` is told the bytes that the search took. Raises FanscribeError.
+
+        A recording that is read sequentially is one chunk, however long it is.
         """
+        if recording.is_sequential:
+            whole = Span(0, recording.duration_samples)
+            await found(MacroChunk(0, whole, to_end=True, is_whole=True))
+            return
         async with self._media.extent(recording) as extent:
             try:
                 await self._plan(recording, extent, macro_samples, found, fetched)

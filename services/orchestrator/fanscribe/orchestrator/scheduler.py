@@ -115,6 +115,8 @@ class Scheduler:
         # Only failures in a row count: splitters that come and go may share a chunk for as long as
         # it gets on, and it cannot get on for ever.
         task.failures = 0
+        if task.chunk.is_whole:
+            self._set_deadline(task)  # it takes as long as the recording is: but it gets on
         task.job.micro_received(task.chunk, result)
         self._publish()
 
@@ -179,6 +181,12 @@ class Scheduler:
         queue.pending.appendleft(task)
         self._dispatch()
 
+    def _set_deadline(self, task: ChunkTask) -> None:
+        _stop_timer(task)
+        task.timer = self._call_later(
+            self._chunk_timeout_s + _OVERDUE_GRACE_S, lambda: self._overdue(task)
+        )
+
     def _overdue(self, task: ChunkTask) -> None:
         if task.splitter is not None:
             task.splitter.cancel(task)
@@ -210,9 +218,7 @@ class Scheduler:
     def _assign(self, queue: JobQueue, task: ChunkTask, splitter: Splitter) -> None:
         task.attempt += 1
         task.splitter = splitter
-        task.timer = self._call_later(
-            self._chunk_timeout_s + _OVERDUE_GRACE_S, lambda: self._overdue(task)
-        )
+        self._set_deadline(task)
         queue.running.add(task)
         queue.assigned_samples += task.chunk.span.samples
         splitter.assign(task)

@@ -169,6 +169,7 @@ def _plan(event: Planned) -> pb.Plan:
         container=recording.container,
         codec=recording.codec,
         options=options,
+        sequential=recording.is_sequential,
     )
 
 

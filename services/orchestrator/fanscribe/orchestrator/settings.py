@@ -37,6 +37,7 @@ class OrchestratorSettings(DiscoverySettings, MediaSettings, TlsServerSettings):
     # Attempts at one macro chunk, in a row and without any text of it, before the job fails.
     chunk_attempts: int = Field(default=4, ge=1, le=20)
     # How long one attempt at a macro chunk may take before it is given to another splitter.
+    # One at a recording that is decoded in one go may take so long without any text of it.
     chunk_timeout_s: float = Field(default=900, gt=0)
     # How long a job waits while no splitter at all is connected: time for one to be started.
     splitter_wait_s: float = Field(default=60, ge=0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fanscribe.media.probe import Recording
+from fanscribe.media.timeline import Span
 from fanscribe.orchestrator.ledger import MicroResult
 from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import MacroChunk
@@ -21,6 +22,7 @@ class ChunkOrder:
     received_starts: list[int]  # start samples of micro chunks whose text is known
     time_left_s: float | None  # until the job's deadline; None: no deadline
     trace_context: dict[str, str]  # W3C headers of the job's span
+    known_rest: Span | None = None  # of the chunk: what lies there is all known, and so is its end
 
 
 class Job(Protocol):

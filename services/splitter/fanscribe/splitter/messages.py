@@ -6,6 +6,7 @@ from fanscribe.media.anchor import Anchor
 from fanscribe.media.framegrid import FrameGrid
 from fanscribe.media.headers import RequestHeaders
 from fanscribe.media.probe import Recording
+from fanscribe.media.recording import Strategy
 from fanscribe.media.source import Source
 from fanscribe.media.timeline import Span, ms_of, samples_of_s
 from fanscribe.splitter.chunker import MicroChunk
@@ -17,11 +18,16 @@ from fanscribe.v1 import transcriber_pb2
 # In place of a language: each micro chunk in its own.
 _MULTILINGUAL: Final = "multi"
 
+_STRATEGIES: Final = {
+    pb.STRATEGY_SPANS: Strategy.SPANS,
+    pb.STRATEGY_SEQUENTIAL: Strategy.SEQUENTIAL,
+    pb.STRATEGY_JOINED: Strategy.JOINED,
+}
+
 
 def assignment_of(message: pb.ChunkAssignment) -> Assignment:
     """Read an assignment."""
     media, options = message.media, message.options
-    span = Span(message.span.start_sample, message.span.end_sample)
     return Assignment(
         recording=Recording(
             source=Source(
@@ -37,8 +43,10 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
             start_time_us=media.start_time_us,
             duration_samples=media.duration_samples,
             grid=_grid(media.grid) if media.HasField("grid") else None,
+            strategy=_STRATEGIES.get(media.strategy, Strategy.SPANS),
+            duration_is_exact=media.duration_is_exact,
         ),
-        span=span,
+        span=_span(message.span),
         to_end=message.to_end,
         longest_micro_chunk_s=options.micro_chunk_size_sec,
         options=ModelOptions(
@@ -49,7 +57,12 @@ def assignment_of(message: pb.ChunkAssignment) -> Assignment:
         ),
         received=frozenset(message.received_start_samples),
         anchor=_anchor(message.anchor) if message.HasField("anchor") else None,
+        known_rest=_span(message.known_rest) if message.HasField("known_rest") else None,
     )
+
+
+def _span(message: pb.SampleSpan) -> Span:
+    return Span(message.start_sample, message.end_sample)
 
 
 def _grid(message: pb.FrameGrid) -> FrameGrid:

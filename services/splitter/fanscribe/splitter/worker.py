@@ -1,8 +1,8 @@
 """Works through one macro chunk: extract, cut, transcribe, report."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
+from fanscribe.media.extraction import Extraction
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import SpeechDetector
 from fanscribe.media.timeline import Span, samples_of_s
@@ -48,6 +49,15 @@ class Assignment:
     # Start samples of micro chunks whose text is known from an earlier attempt.
     received: frozenset[int]
     anchor: Anchor | None = None  # where decoding may begin, if the orchestrator has found it
+    known_rest: Span | None = None  # all of whose text is known: there, the work is done
+
+    def known_end_sample(self, chunk: MicroChunk) -> int | None:
+        """Return where it all ends if nothing is missing from a micro chunk on, otherwise None."""
+        rest = self.known_rest
+        # If it continues another, that one's text depends on it.
+        if rest is None or chunk.continues or chunk.span.start_sample < rest.start_sample:
+            return None
+        return rest.end_sample
 
     def decide_language(self, language: str) -> None:
         """Fix the language of everything that is not reported yet, an ISO 639-1 code."""
@@ -94,17 +104,25 @@ class Worker:
         async with asyncio.TaskGroup() as group, extraction as audio:
             attempt = Attempt(self._model, self._metrics, assignment, report, group)
             try:
-                async for block in audio:
-                    for chunk in await asyncio.to_thread(chunker.feed, block):
-                        balance.end_sample = chunk.span.end_sample
+                async with aclosing(_micro_chunks(audio, chunker)) as chunks:
+                    async for chunk in chunks:
+                        known_end_sample = assignment.known_end_sample(chunk)
+                        balance.end_sample = known_end_sample or chunk.span.end_sample
+                        if known_end_sample is not None:
+                            break
                         await attempt.begin(chunk)
-                for chunk in await asyncio.to_thread(chunker.finish):
-                    balance.end_sample = chunk.span.end_sample
-                    await attempt.begin(chunk)
             finally:
                 balance.bytes_fetched = audio.bytes_fetched
                 balance.warnings.extend(audio.warnings)
                 self._metrics.bytes_fetched.inc(audio.bytes_fetched)
+
+
+async def _micro_chunks(audio: Extraction, chunker: Chunker) -> AsyncGenerator[MicroChunk, None]:
+    async for block in audio:
+        for chunk in await asyncio.to_thread(chunker.feed, block):
+            yield chunk
+    for chunk in await asyncio.to_thread(chunker.finish):
+        yield chunk
 
 
 class _Piece:

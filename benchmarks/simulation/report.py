@@ -13,8 +13,8 @@ from benchmarks.table import markdown
 
 GPU = Assumptions()
 CPU = Assumptions(throughput=20, least_batch_s=0.5)
-# A window stands for three: their number is what takes the time.
-COARSE = replace(GPU, window_s=60)
+# A window stands for five: their number is what takes the time.
+COARSE = replace(GPU, window_s=100)
 # A splitter that looks for new replicas by itself, which it does not do yet.
 _LOOKING: Final[dict[str, Any]] = {"longest_look_s": 5, "looks_apart_s": 10}
 LOOKING = replace(GPU, **_LOOKING)
@@ -33,13 +33,14 @@ class Case:
     busy: tuple[tuple[float, float], ...]  # hours
     until_h: float
     fixed: tuple[int, ...]
+    pauses: bool  # there is time to scale in
 
 
 CASES = (
-    Case("a recording every half hour", 1 / 300, ((0, 24),), 24, (1,)),
-    Case("3 replicas' worth", 3, ((0, 3),), 3, (4, 6, 8)),
-    Case("12 replicas' worth", 12, ((0, 1.5),), 1.5, (16, 20)),
-    Case("3 replicas' worth, two hours in six", 3, ((0, 2),), 6, (4, 6)),
+    Case("a recording every half hour", 1 / 300, ((0, 24),), 24, (1,), pauses=True),
+    Case("3 replicas' worth", 3, ((0, 3),), 3, (4, 6, 8), pauses=False),
+    Case("12 replicas' worth", 12, ((0, 1),), 1, (16, 20), pauses=False),
+    Case("3 replicas' worth, two hours in six", 3, ((0, 2),), 6, (4, 6), pauses=True),
 )
 
 
@@ -117,20 +118,9 @@ def lone_replica(chart: Chart) -> str:
 
 
 def loads(chart: Chart) -> Iterator[tuple[Case, str, dict[str, tuple[Load, Outcome]]]]:
-    """Each load on what the chart scales, with one thing changed at a time, and on fixed fleets."""
+    """Each load on fixed fleets, and on what the chart scales with one thing changed at a time."""
     for case in CASES:
         arrivals = poisson(case.replicas, GPU.throughput, case.busy)
-        looking = replace(LOOKING, window_s=COARSE.window_s)
-        changes = {
-            "as rendered": (chart, COARSE),
-            "splitters look for replicas": (of.connections(chart, 15), looking),
-            "without `done`": (of.without(chart, "done"), COARSE),
-            "without `waiting`": (of.without(chart, "waiting"), COARSE),
-            "cool-down 60 s": (of.cooldown(chart, 60), COARSE),
-            "cool-down 1200 s": (of.cooldown(chart, 1200), COARSE),
-            "down after 60 s": (of.steadiness(chart, 60), COARSE),
-            "down after 600 s": (of.steadiness(chart, 600), COARSE),
-        }
         found = {
             f"{n} always there": many_recordings(
                 chart,
@@ -141,12 +131,28 @@ def loads(chart: Chart) -> Iterator[tuple[Case, str, dict[str, tuple[Load, Outco
             )
             for n in case.fixed
         }
-        for name, (scaled, assumed) in changes.items():
-            found[name] = many_recordings(
-                of.most(scaled, 64), assumed, arrivals, until_h=case.until_h
-            )
+        for name, (scaled, assumed) in _changes(of.most(chart, 64), pauses=case.pauses).items():
+            found[name] = many_recordings(scaled, assumed, arrivals, until_h=case.until_h)
         rows = [(name, *_load_cells(load)) for name, (load, _) in found.items()]
         yield case, markdown(_LOAD, rows), found
+
+
+def _changes(chart: Chart, *, pauses: bool) -> dict[str, tuple[Chart, Assumptions]]:
+    looking = replace(COARSE, **_LOOKING)
+    changes = {
+        "as rendered": (chart, COARSE),
+        "splitters look for replicas": (of.connections(chart, 15), looking),
+        "without `done`": (of.without(chart, "done"), COARSE),
+        "without `waiting`": (of.without(chart, "waiting"), COARSE),
+    }
+    if pauses:
+        changes |= {
+            "cool-down 60 s": (of.cooldown(chart, 60), COARSE),
+            "cool-down 1200 s": (of.cooldown(chart, 1200), COARSE),
+            "down after 60 s": (of.steadiness(chart, 60), COARSE),
+            "down after 600 s": (of.steadiness(chart, 600), COARSE),
+        }
+    return changes
 
 
 def _cells(one: One) -> tuple[str, ...]:

@@ -138,11 +138,10 @@ class ControlPlane:
         )
 
     async def stop(self) -> None:
-        """Stop both."""
-        for process in self._processes.values():
-            process.terminate()
+        """Stop both, the API server first, which has things to tell etcd when it goes."""
         async with asyncio.timeout(_STOP_S):
-            for process in self._processes.values():
+            for process in reversed(self._processes.values()):
+                process.terminate()
                 await process.wait()
 
     async def _start(self, name: str, *arguments: str) -> None:

@@ -81,6 +81,7 @@ def knobs(chart: Chart) -> str:
         "without `waiting`": one_recording(of.without(chart, "waiting")),
         "without `done`": one_recording(of.without(chart, "done")),
         "throughput half of what is said": one_recording(chart, replace(GPU, throughput=100)),
+        "throughput twice what is said": one_recording(chart, replace(GPU, throughput=400)),
     }
     return markdown(_ONE, [(name, *_cells(one)) for name, one in changed.items()])
 

@@ -33,10 +33,17 @@ def loads(cases: list[tuple[Case, dict[str, tuple[Load, Outcome]]]], path: Path)
     figure, panels = _figure(len(cases), 2)
     for number, (case, found) in enumerate(cases):
         above, below = panels[number], panels[len(cases) + number]
+        changed = 0
         for name, (load, _) in found.items():
-            fixed = name.endswith("always there")
-            above.plot(load.node_h, load.p95_s, "s" if fixed else "o")
-            above.annotate(name, (load.node_h, load.p95_s), fontsize=6, rotation=20)
+            if name.endswith("always there"):
+                above.plot(load.node_h, load.p95_s, "s", color="black")
+                above.annotate(name, (load.node_h, load.p95_s), (-6, 6), fontsize=7, ha="right",
+                               textcoords="offset points")  # fmt: skip
+            else:
+                # Those that are alike lie in each other.
+                above.plot(load.node_h, load.p95_s, "o", ms=15 - 1.5 * changed, mfc="none",
+                           label=name)  # fmt: skip
+                changed += 1
         above.set_yscale("log")
         above.set_title(case.name, fontsize=9)
         above.set_xlabel("node hours")
@@ -49,6 +56,7 @@ def loads(cases: list[tuple[Case, dict[str, tuple[Load, Outcome]]]], path: Path)
         below.grid(alpha=0.3)
         above.grid(alpha=0.3)
     panels[0].set_ylabel("95 % of the recordings done after, s")
+    panels[0].legend(fontsize=6, labelspacing=0.8)
     panels[len(cases)].set_ylabel("GPU replicas, as rendered")
     panels[len(cases)].legend(fontsize=7)
     figure.savefig(path, metadata={"Date": None})

@@ -6,6 +6,8 @@ STAMP := $(VENV)/.set-up
 PEERS := .venv-whisperx
 PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
+CONTROL_PLANE := $(VENV)/control-plane/.set-up
+GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 
 # What builds images (docker, podman, buildah), and what stands before their names.
 BUILDER ?= docker
@@ -36,7 +38,7 @@ demo: setup ## Transcribe three minutes of real speech with a local stack
 	$(VENV)/bin/python -m demo
 
 test: setup $(HELM) ## Run the tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not cluster"
 
 test-all: setup $(HELM) ## Run all tests, those that take minutes too
 	$(PYTEST)
@@ -52,9 +54,20 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
-.PHONY: chart-check images
+.PHONY: chart-check cluster-test images
 chart-check: setup $(HELM) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
+
+# kube-apiserver and etcd, from the Go module proxy: five minutes on two cores. Without Go or the proxy
+# their tests are skipped, and say so.
+$(CONTROL_PLANE): $(wildcard tests/cluster/programs/go.*)
+	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
+		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
+		-o $(CURDIR)/$(dir $@) tool && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
+		echo "no API server: it takes Go, and the Go module proxy" >&2
+
+cluster-test: setup $(HELM) $(CONTROL_PLANE) ## Check the chart and the discovery on a real API server; needs Go
+	$(PYTEST) tests/cluster
 
 images: ## Build the container images (BUILDER=podman, REGISTRY=example.com/speech/)
 	$(BUILD) -t $(REGISTRY)fanscribe-orchestrator:$(VERSION) --build-arg SERVICE=orchestrator -f deploy/docker/service.Dockerfile .
@@ -86,6 +99,10 @@ bench-frontier: setup ## Measure what windows cost and get wrong, by how they ar
 
 bench-batching: setup ## Measure how jobs share batches
 	$(VENV)/bin/python -m benchmarks.batching
+
+.PHONY: simulate
+simulate: setup ## Simulate scaling, and draw the plots of docs/scaling.md
+	$(VENV)/bin/python -m benchmarks.simulation
 
 bench-media: setup ## Measure how recordings of every format are read
 	$(VENV)/bin/python -m benchmarks.media_overhead

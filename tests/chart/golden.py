@@ -6,8 +6,8 @@ The renders that are kept, and the settings that the schema knows.
 from tests.chart.charts import GOLDEN, render
 from tests.chart.settings import write_settings
 
-# The defaults whole, and what most installations on GPUs look like.
-KEPT = ("default", "gpu", "inference-only", "tls")
+# The defaults whole, scaled and not, and what most installations on GPUs look like.
+KEPT = ("default", "gpu", "inference-only", "keda", "tls")
 
 
 def rendered(name: str) -> str:

@@ -81,7 +81,7 @@ def test_splitters_scale_by_their_slots_and_inference_by_audio() -> None:
     assert triggers["chunks"]["threshold"] == "4"
     modifiers = one(resources("everything"), "ScaledObject", "inference")["spec"]["advanced"]
     formula = modifiers["scalingModifiers"]["formula"]
-    assert formula == "max(audio / 3600000, waiting / 64)"
+    assert formula == "max(audio / 3600000, done / 500, waiting / 64)"
 
 
 def test_inference_that_is_shared_scales_with_the_backlog_of_others() -> None:
@@ -95,13 +95,17 @@ def _backlog(pod: str, chunks: int, audio_seconds: int) -> list[dict[str, str]]:
         series("fanscribe_backlog_chunks", "1x20", pod=pod, state="running"),
         series("fanscribe_backlog_audio_seconds", f"{audio_seconds}x20", pod=pod, state="queued"),
         series("fanscribe_backlog_audio_seconds", "300x20", pod=pod, state="running"),
+        # Two seconds of audio for each second.
+        series("fanscribe_audio_seconds_total", "0+60x20", pod=pod),
     ]
 
 
-def _answers(chunks: float | None, audio: float | None, waiting: float) -> list[dict[str, Any]]:
+def _answers(
+    chunks: float | None, audio: float | None, done: float, waiting: float
+) -> list[dict[str, Any]]:
     """What promtool is to expect of the triggers' queries after five minutes; None: no answer."""
     triggers = _triggers("gpu")
-    wanted = {"chunks": chunks, "audio": audio, "waiting": waiting}
+    wanted = {"chunks": chunks, "audio": audio, "done": done, "waiting": waiting}
     return [
         {
             "expr": triggers[name]["query"],
@@ -123,18 +127,18 @@ def _answers(chunks: float | None, audio: float | None, waiting: float) -> list[
                 series("nv_inference_queue_duration_us", "0+15000000x20", model="whisper", pod="x"),
                 series("nv_inference_queue_duration_us", "0+45000000x20", model="whisper", pod="y"),
             ],
-            (10, 3000, 2),
+            (10, 3000, 4, 2),
             id="two orchestrators and two replicas",
         ),
         pytest.param(
-            _backlog("a", chunks=0, audio_seconds=0), (1, 300, 0), id="no replica of inference"
+            _backlog("a", chunks=0, audio_seconds=0), (1, 300, 2, 0), id="no replica of inference"
         ),
-        pytest.param([], (None, None, 0), id="no orchestrator"),
+        pytest.param([], (None, None, 0, 0), id="no orchestrator"),
     ],
 )
 def test_every_trigger_has_one_answer(
     input_series: list[dict[str, str]],
-    answers: tuple[float | None, float | None, float],
+    answers: tuple[float | None, float | None, float, float],
     tmp_path: Path,
 ) -> None:
     # Two samples in the minute that rates look at.

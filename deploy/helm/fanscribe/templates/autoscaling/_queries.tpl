@@ -21,6 +21,14 @@ sum(fanscribe_backlog_audio_seconds{ {{- include "fanscribe.backlogMatchers" . -
 {{- end -}}
 
 {{/*
+Audio seconds a second turned into text: the load that there is, even when nothing is outstanding,
+because all of it is done at once. An orchestrator that has just started has no rate yet.
+*/}}
+{{- define "fanscribe.query.done" -}}
+sum(rate(fanscribe_audio_seconds_total{ {{- include "fanscribe.backlogMatchers" . -}} }[5m])) or vector(0)
+{{- end -}}
+
+{{/*
 Time spent in the queue by all requests, for each second that passes: how many wait on average.
 Without replicas there are no series, and nothing waits.
 */}}

@@ -89,12 +89,10 @@ async def test_a_stack_from_start_to_end(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_ends_at_once_says_why(tmp_path: Path) -> None:
-    broken = LocalStack(
-        log_directory=tmp_path, inference_environment={"FANSCRIBE_INSTANCES": "many"}
-    )
+    broken = LocalStack(log_directory=tmp_path, inference_environment={"FANSCRIBE_WORKERS": "many"})
     with pytest.raises(LocalStackError, match="inference ended with status 78") as caught:
         await broken.__aenter__()
-    assert "FANSCRIBE_INSTANCES" in str(caught.value)
+    assert "FANSCRIBE_WORKERS" in str(caught.value)
     assert str(tmp_path / "inference.log") in str(caught.value)
 
 

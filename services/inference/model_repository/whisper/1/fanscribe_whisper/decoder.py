@@ -1,6 +1,6 @@
 """The decoder: batches of excerpts in, hypotheses out, on CTranslate2."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,11 +84,18 @@ class Decoder:
         encoded = Encoded(states, wants[0].frames)
         return self._generate(excerpts, languages, encoded, wants[0].search)
 
-    def align(self, wants: Sequence[Aligning]) -> list[Alignment]:
+    def align(self, wants: Sequence[Aligning], at_a_time: int) -> list[Alignment]:
         """Find when each text token was spoken, by the decoder's attention to the audio.
 
-        The wants are of one kind.
+        The wants are of one kind. Aligned together, times may shift by a step with the company.
         """
+        return [
+            alignment
+            for first in range(0, len(wants), at_a_time)
+            for alignment in self._aligned(wants[first : first + at_a_time])
+        ]
+
+    def _aligned(self, wants: Sequence[Aligning]) -> Iterator[Alignment]:
         hypotheses = [want.hypothesis for want in wants]
         task = hypotheses[0].excerpt.window.options.task
         results = self._model.align(
@@ -97,10 +104,8 @@ class Decoder:
             [self.vocabulary.text_tokens(hypothesis.tokens) for hypothesis in hypotheses],
             [want.frames for want in wants],
         )
-        return [
-            Alignment(_first_steps_ms(result.alignments), result.text_token_probs)
-            for result in results
-        ]
+        for result in results:
+            yield Alignment(_first_steps_ms(result.alignments), result.text_token_probs)
 
     def _encode(self, wants: Sequence[Decoding], at_a_time: int) -> ctranslate2.StorageView:
         features = [

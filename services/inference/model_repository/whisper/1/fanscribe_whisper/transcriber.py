@@ -129,12 +129,13 @@ class Transcriber:
             if all(one.job.abandoned() for one in waiting):
                 raise AbandonedError
 
+        at_a_time = self._tuning.encoder_size
         # Of one kind: there are only one or only the other.
         aligning = [one.want for one in waiting if isinstance(one.want, Aligning)]
         if aligning:
-            return self._decoder.align(aligning)
+            return self._decoder.align(aligning, at_a_time)
         decoding = [one.want for one in waiting if isinstance(one.want, Decoding)]
-        return self._decoder.decode(decoding, self._tuning.encoder_size, check)
+        return self._decoder.decode(decoding, at_a_time, check)
 
     def _proceed(self, answered: Sequence[tuple[_Job, Hypothesis | Alignment | None]]) -> None:
         """Let jobs go on with what they wanted, and line up for what they want next."""

@@ -9,21 +9,26 @@ DEADLINE_S = 10.0
 
 
 def filled(line: Line[str], things: str) -> Line[str]:
-    """Let words wait, each of the kind that its first letter is."""
-    line.put(*((thing[0], thing) for thing in things.split()))
+    """Let words wait: the first letter of each is its kind, the rest its number."""
+    line.put(*((thing[0], int(thing[1:]), thing) for thing in things.split()))
     return line
 
 
 def test_the_first_leaves_with_others_of_its_kind() -> None:
-    line = filled(Line(3, shared=False), "a1 b1 a2 b2 a3 a4")
-    assert [line.take() for _ in range(3)] == [["a1", "a2", "a3"], ["b1", "b2"], ["a4"]]
+    line = filled(Line(3, shared=False), "a1 b2 a3 b4 a5 a6")
+    assert [line.take() for _ in range(3)] == [["a1", "a3", "a5"], ["b2", "b4"], ["a6"]]
 
 
-def test_whoever_came_first_is_never_passed_for_long_by_a_fuller_kind() -> None:
-    line = filled(Line(2, shared=False), "a1 b1 a2 a3 a4")
-    line.take()
-    filled(line, "a5 a6")
-    assert line.take() == ["b1"]
+def test_an_earlier_number_goes_first_whenever_it_comes_and_whatever_is_fuller() -> None:
+    line = filled(Line(2, shared=False), "a5 a6 a7 a8")
+    filled(line, "b3 a4")
+    assert [line.take() for _ in range(3)] == [["b3"], ["a4", "a5"], ["a6", "a7"]]
+
+
+def test_things_of_one_number_keep_their_order() -> None:
+    line: Line[str] = Line(3, shared=False)
+    line.put(("a", 1, "z"), ("a", 1, "y"), ("a", 1, "x"))
+    assert line.take() == ["z", "y", "x"]
 
 
 def test_those_who_wait_at_the_same_time_share() -> None:

@@ -1,6 +1,6 @@
 """A line in which things wait, those of one kind to leave it together."""
 
-from collections import deque
+import heapq
 from collections.abc import Hashable
 from threading import Condition
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Line(Generic[T]):
-    """Things wait in order of arrival; whoever takes gets the first and others of its kind.
+    """Things wait by number; whoever takes gets the first one and others of its kind.
 
     At most `most` leave together. If `shared`, those who wait for things at the same time each get
     their part of them: several cores are better used so, but not a single GPU.
@@ -19,7 +19,8 @@ class Line(Generic[T]):
         self._most = most
         self._shared = shared
         self._changed = Condition()
-        self._kinds: dict[Hashable, deque[tuple[int, T]]] = {}
+        # Heaps of (number, arrival, thing).
+        self._kinds: dict[Hashable, list[tuple[int, int, T]]] = {}
         self._arrived = 0
         self._takers = 0
         self._closed = False
@@ -30,11 +31,12 @@ class Line(Generic[T]):
         with self._changed:
             return self._takers
 
-    def put(self, *arrivals: tuple[Hashable, T]) -> None:
-        """Let things wait, each with its kind. What comes together is seen together."""
+    def put(self, *arrivals: tuple[Hashable, int, T]) -> None:
+        """Let things wait, each with its kind and its number. What comes together is seen together."""
         with self._changed:
-            for kind, thing in arrivals:
-                self._kinds.setdefault(kind, deque()).append((self._arrived, thing))
+            for kind, number, thing in arrivals:
+                waiting = self._kinds.setdefault(kind, [])
+                heapq.heappush(waiting, (number, self._arrived, thing))
                 self._arrived += 1
             self._changed.notify(len(arrivals))
 
@@ -54,11 +56,11 @@ class Line(Generic[T]):
             self._changed.notify_all()
 
     def _first(self) -> list[T]:
-        kind = min(self._kinds, key=lambda kind: self._kinds[kind][0][0])
+        kind = min(self._kinds, key=lambda kind: self._kinds[kind][0][:2])
         waiting = self._kinds[kind]
         parts = self._takers if self._shared else 1
         count = min(self._most, -(-len(waiting) // parts))
-        taken = [waiting.popleft()[1] for _ in range(count)]
+        taken = [heapq.heappop(waiting)[-1] for _ in range(count)]
         if not waiting:
             del self._kinds[kind]
         return taken

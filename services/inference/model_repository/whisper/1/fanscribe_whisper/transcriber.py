@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from threading import Condition, Thread
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class AbandonedError(Exception):
 class _Job:
     """A window in work: what has been found out so far is in `asking`."""
 
+    number: int  # earlier ones are served first, whatever they want
     asking: Asking[dict[str, Any]]
     result: Future[dict[str, Any]]
     abandoned: Callable[[], bool]
@@ -58,6 +60,7 @@ class Transcriber:
         self._line: Line[_Waiting] = Line(tuning.group_size, shared=tuning.shared)
         self._room = Condition()
         self._in_work = 0
+        self._numbers = count()
         self._workers = [Thread(target=self._work, daemon=True) for _ in range(tuning.workers)]
         for worker in self._workers:
             worker.start()
@@ -85,7 +88,7 @@ class Transcriber:
             self._room.wait_for(lambda: self._in_work < self._tuning.most_windows)
             self._in_work += len(windows)
         jobs = [
-            _Job(self._listening(window), Future(), partial(abandoned, window))
+            _Job(next(self._numbers), self._listening(window), Future(), partial(abandoned, window))
             for window in windows
         ]
         for job in jobs:
@@ -140,7 +143,9 @@ class Transcriber:
     def _proceed(self, answered: Sequence[tuple[_Job, Hypothesis | Alignment | None]]) -> None:
         """Let jobs go on with what they wanted, and line up for what they want next."""
         wanted = [(job, _next_want(job, answer)) for job, answer in answered]
-        self._line.put(*((want.kind, _Waiting(job, want)) for job, want in wanted if want))
+        self._line.put(
+            *((want.kind, job.number, _Waiting(job, want)) for job, want in wanted if want)
+        )
 
 
 def _next_want(job: _Job, answer: Hypothesis | Alignment | None) -> Want | None:

@@ -32,7 +32,7 @@ class Line(Generic[T]):
             return self._takers
 
     def put(self, *arrivals: tuple[Hashable, int, T]) -> None:
-        """Let things wait, each with its kind and its number. What comes together is seen together."""
+        """Let things wait, each with its kind and number. What comes together is seen together."""
         with self._changed:
             for kind, number, thing in arrivals:
                 waiting = self._kinds.setdefault(kind, [])

@@ -37,6 +37,17 @@ async def test_metrics_are_a_page(host: str) -> None:
         assert await status(session, "/") == 404
 
 
+async def test_each_page_is_told_whole_whatever_was_told_before() -> None:
+    health = Health()
+    async with asked(health) as session:
+        told = []
+        for path, ready in (("/readyz", False), ("/", False), ("/readyz", True)):
+            health.ready = ready
+            async with session.get(path) as answer:
+                told.append(await answer.text())
+    assert told == ["no\n", "there are /metrics, /readyz and /healthz\n", "yes\n"]
+
+
 async def test_a_server_is_ready_when_it_says_so_and_alive_all_the_time() -> None:
     server = Server([])
     async with asked(server.health) as session:

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -13,7 +13,6 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from fanscribe.runtime.health import Health
 
 _App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-_TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
 
 
 @contextmanager
@@ -46,15 +45,23 @@ def _app(registry: CollectorRegistry, health: Health) -> _App:
             case "/healthz":
                 return _probed(health.alive(), start_response)
             case _:
-                start_response("404 Not Found", _TEXT)
-                return [b"there are /metrics, /readyz and /healthz\n"]
+                return _told(
+                    "404 Not Found", "there are /metrics, /readyz and /healthz", start_response
+                )
 
     return answer
 
 
 def _probed(good: bool, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    start_response("200 OK" if good else "503 Service Unavailable", _TEXT)
-    return [b"yes\n" if good else b"no\n"]
+    if good:
+        return _told("200 OK", "yes", start_response)
+    return _told("503 Service Unavailable", "no", start_response)
+
+
+def _told(status: str, text: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    # A list of its own: the server adds to it, the length of this very answer among others.
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{text}\n".encode()]
 
 
 def _server_class(host: str) -> type[ThreadingWSGIServer]:

@@ -53,8 +53,8 @@ class TritonPythonModel:
         work: then Triton gathers the next batch. What is wrong with one request is told to that one
         alone. What was cancelled is not computed, or not to the end.
         """
-        senders: dict[Window, Any] = {}
         callers: dict[Window, Any] = {}
+        senders: list[Any] = []
         for request in requests:
             sender = request.get_response_sender()
             try:
@@ -62,11 +62,12 @@ class TritonPythonModel:
             except RequestError as error:
                 sender.send(_error(str(error), pb_utils.TritonError.INVALID_ARG), _FINAL)
             else:
-                callers[window], senders[window] = request, sender
+                callers[window] = request
+                senders.append(sender)
         results = self._transcriber.submit(
             list(callers), abandoned=lambda window: bool(callers[window].is_cancelled())
         )
-        for sender, result in zip(senders.values(), results, strict=True):
+        for sender, result in zip(senders, results, strict=True):
             result.add_done_callback(partial(_answer, sender))
 
     def finalize(self) -> None:

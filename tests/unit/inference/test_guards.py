@@ -34,6 +34,7 @@ def hypothesis(
     logprob: float = -0.3,
     no_speech_prob: float = 0.1,
     of: Excerpt | None = None,
+    language: str = "en",
 ) -> Hypothesis:
     """Make what the decoder would have said for segments of (start_ms, text, end_ms)."""
     begin = vocabulary.timestamp_begin
@@ -53,7 +54,7 @@ def hypothesis(
         avg_logprob=logprob,
         no_speech_prob=no_speech_prob,
         truncated=False,
-        language="en",
+        language=language,
         language_probability=1.0,
         encoded=Encoded(None, 1100),
         row=0,
@@ -167,6 +168,22 @@ def test_silence_is_what_the_model_and_the_ear_agree_on(vocabulary: Vocabulary) 
     # Nobody was heard for certain: the model's doubts are enough.
     assert silent((), logprob=-0.5, no_speech_prob=0.6)
     assert not silent((), logprob=-0.5, no_speech_prob=0.3)
+
+
+def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) -> None:
+    def unsure(logprob: float, language: str, no_speech_prob: float = 0.1) -> bool:
+        said = (0, "Good morning.", 2000)
+        return guards.unsure(
+            hypothesis(
+                vocabulary, said, logprob=logprob, language=language, no_speech_prob=no_speech_prob
+            )
+        )
+
+    assert not unsure(-0.4, "en")
+    assert unsure(-0.4, "fr")
+    assert not unsure(-0.2, "fr")
+    assert unsure(-0.5, "en")
+    assert not unsure(-1.5, "en", no_speech_prob=0.9)
 
 
 def test_few_words_in_much_speech_are_not_all_of_it(vocabulary: Vocabulary) -> None:

@@ -16,8 +16,9 @@ NO_SPEECH_PROB: Final = 0.6
 NO_SPEECH_LOGPROB: Final = -1.0
 # Where no speech was heard for certain, the model's own word is enough.
 DOUBTFUL_NO_SPEECH_PROB: Final = 0.5
-# Below, several beams often find better words.
-SURE_LOGPROB: Final = -0.45
+# Below, several beams often find better words: sooner in the languages Whisper has heard less of.
+SURE_ENGLISH_LOGPROB: Final = -0.45
+SURE_LOGPROB: Final = -0.30
 # Below, the words are hardly those that were spoken.
 FAILED_LOGPROB: Final = -1.0
 
@@ -51,6 +52,12 @@ def silent(hypothesis: Hypothesis) -> bool:
     if speech is not None and not hypothesis.excerpt.speech_ms:
         return hypothesis.no_speech_prob > DOUBTFUL_NO_SPEECH_PROB
     return hypothesis.no_speech_prob > NO_SPEECH_PROB and hypothesis.avg_logprob < NO_SPEECH_LOGPROB
+
+
+def unsure(hypothesis: Hypothesis) -> bool:
+    """Whether several beams may well find better words."""
+    sure = SURE_ENGLISH_LOGPROB if hypothesis.language == "en" else SURE_LOGPROB
+    return hypothesis.avg_logprob < sure and not silent(hypothesis)
 
 
 def segments_of(hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Segment]:

@@ -67,7 +67,7 @@ class Scrutiny:
         if _echoing(best):
             unprompted = best.excerpt_again(prompt=[])
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
-        if best.search == GREEDY and self._unsure(best):
+        if best.search == GREEDY and (self._failed(best) or guards.unsure(best)):
             again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
             best = self._better(best, (yield again))
         for search in (BEAMS, UNREPEATED):
@@ -106,11 +106,6 @@ class Scrutiny:
         if not (suspect or guards.looping(hypothesis, self._vocabulary)):
             return hypothesis
         return guards.without_loop(hypothesis, self._vocabulary) or hypothesis
-
-    def _unsure(self, hypothesis: Hypothesis) -> bool:
-        return self._failed(hypothesis) or (
-            hypothesis.avg_logprob < guards.SURE_LOGPROB and not guards.silent(hypothesis)
-        )
 
     def _failed(self, hypothesis: Hypothesis) -> bool:
         return guards.failed(hypothesis, self._vocabulary)

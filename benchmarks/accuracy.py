@@ -18,6 +18,7 @@ from benchmarks.accuracy_words import (
     scores_json,
     words_table,
 )
+from benchmarks.arguments import PeersParser
 from benchmarks.checks import Check, checks_table
 from benchmarks.jobs import Job, transcribe_all
 from benchmarks.machine import this_machine
@@ -37,7 +38,6 @@ from benchmarks.table import write_json
 from benchmarks.weights import Weights, find_weights
 from fanscribe.inference.errors import SetupError
 
-_RESULTS: Final = Path(__file__).with_name("results") / "accuracy.json"
 _PARTS: Final = ("words", "languages", "changes", "times", "seams")
 _MULTILINGUAL: Final = "base"
 # Of a recording of some minutes, to see whether times drift.
@@ -150,25 +150,17 @@ async def _seams(
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--part", nargs="+", choices=_PARTS, default=_PARTS, help="default: all")
+    peers = [FANSCRIBE, BATCHED, SEQUENTIAL]
+    parser = PeersParser("accuracy", __doc__, choices=peers, chosen=peers)
     parser.add_argument(
-        "--model", nargs="+", default=["tiny.en", "base"], help="for English (default: both)"
-    )
-    parser.add_argument(
-        "--peer",
+        "--part",
         nargs="+",
-        choices=[FANSCRIBE, BATCHED, SEQUENTIAL],
-        default=[FANSCRIBE, BATCHED, SEQUENTIAL],
-        help="beside whom, in words, languages and times (default: all)",
+        choices=_PARTS,
+        default=_PARTS,
+        help=f"default: all; languages and changes are those of {_MULTILINGUAL} alone",
     )
     parser.add_argument("--minutes", type=float, help="at most so much of every set")
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 if a bound is missed")
-    parser.add_argument("--json", type=Path, default=_RESULTS, help="file to write the results to")
-    arguments = parser.parse_args()
-    if FANSCRIBE not in arguments.peer:
-        parser.error(f"{FANSCRIBE} must be among the peers")
-    return arguments
+    return parser.parse_peers()
 
 
 if __name__ == "__main__":

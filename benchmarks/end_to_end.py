@@ -9,6 +9,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.arguments import PeersParser
 from benchmarks.bounds import verdict_table, verdicts
 from benchmarks.interpreters import MissingPeerError, interpreter
 from benchmarks.machine import Machine, this_machine
@@ -27,8 +28,6 @@ from benchmarks.table import as_json, summaries, table, write_json
 from benchmarks.weights import Weights, find_weights
 from fanscribe.inference.errors import SetupError
 
-_RESULTS = Path(__file__).with_name("results") / "end_to_end.json"
-_MODELS = ["tiny.en", "base"]
 # Of the machine's CPU time; more than this, used by others, makes speeds worthless.
 _QUIET_SHARE = 0.05
 
@@ -101,36 +100,29 @@ def _result(weights: Weights, runs: list[Run]) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
+    parser = PeersParser(
+        "end_to_end",
+        __doc__,
+        choices=PEERS,
+        chosen=list(PEERS),
+        required=[FANSCRIBE, BATCHED],
+    )
     parser.add_argument("--recording", type=Path, help="English speech, in any format")
     parser.add_argument("--reference", type=Path, help="text file with its words")
     parser.add_argument("--minutes", type=float, help="only the first minutes, of joined clips")
-    parser.add_argument(
-        "--model",
-        nargs="+",
-        default=_MODELS,
-        help="tiny.en, base, folders (default: both)",
-    )
-    parser.add_argument(
-        "--peer", nargs="+", choices=PEERS, default=list(PEERS), help="which ones (default: all)"
-    )
     parser.add_argument("--runs", type=int, default=3, help="runs of each peer (default: 3)")
     parser.add_argument(
         "--sequential-runs",
         type=int,
         help="runs of faster-whisper sequential, which is slow (default: as --runs; 0: none)",
     )
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 if a bound is missed")
-    parser.add_argument("--json", type=Path, default=_RESULTS, help="file to write the results to")
-    arguments = parser.parse_args()
+    arguments = parser.parse_peers()
     if arguments.sequential_runs is None:
         arguments.sequential_runs = arguments.runs
     if (arguments.recording is None) != (arguments.reference is None):
         parser.error("--recording and --reference go together")
     if arguments.runs < 1 or arguments.sequential_runs < 0:
         parser.error("--runs must be 1 or more, --sequential-runs 0 or more")
-    if not {FANSCRIBE, BATCHED} <= set(arguments.peer):
-        parser.error(f"{FANSCRIBE} and {BATCHED} must be among the peers")
     return arguments
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.arguments import PeersParser
 from benchmarks.checks import Check, checks_table
 from benchmarks.jobs import Job, Outcome, transcribe_all
 from benchmarks.machine import this_machine
@@ -19,7 +20,6 @@ from benchmarks.table import markdown, write_json
 from benchmarks.weights import find_weights
 from fanscribe.inference.errors import SetupError
 
-_RESULTS: Final = Path(__file__).with_name("results") / "silence.json"
 _EXCERPT: Final = 60  # characters of text in a table
 
 
@@ -94,18 +94,9 @@ def _kept(
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.silence", description=__doc__)
+    parser = PeersParser("silence", __doc__, choices=PEERS, chosen=[FANSCRIBE, BATCHED])
     parser.add_argument("--minutes", type=float, default=10, help="of each sound (default: 10)")
-    parser.add_argument("--model", nargs="+", default=["tiny.en", "base"], help="default: both")
-    parser.add_argument(
-        "--peer", nargs="+", choices=PEERS, default=[FANSCRIBE, BATCHED], help="default: these two"
-    )
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 if there is text")
-    parser.add_argument("--json", type=Path, default=_RESULTS, help="file to write the results to")
-    arguments = parser.parse_args()
-    if FANSCRIBE not in arguments.peer:
-        parser.error(f"{FANSCRIBE} must be among the peers")
-    return arguments
+    return parser.parse_peers()
 
 
 if __name__ == "__main__":

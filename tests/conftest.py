@@ -7,10 +7,11 @@ import pytest
 
 from fanscribe.client import Client
 from fanscribe.client.local_stack import LocalStack
+from fanscribe.client.service_process import ServiceProcess
 from tests.support.audio import encode, repeated
 from tests.support.range_server import RangeServer
 from tests.support.speech import Recording, minutes_of_speech, short_recordings
-from tests.support.stack import log_tail
+from tests.support.stack import log_tail, service
 
 SPLITTERS = 4
 
@@ -76,6 +77,13 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
     logs = tmp_path_factory.mktemp("stack")
     async with LocalStack(model="tiny.en", splitters=SPLITTERS, log_directory=logs) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
+    """A Triton whose model answers at once, for tests of what is around it."""
+    async with service("inference", tmp_path_factory.mktemp("stand-in"), model="stand-in") as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

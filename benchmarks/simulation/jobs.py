@@ -2,15 +2,30 @@
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 from benchmarks.simulation.clock import VirtualClock
+from fanscribe.media.recording import Recording
+from fanscribe.media.source import Source
 from fanscribe.media.timeline import SAMPLE_RATE, Span, samples_of_s
 from fanscribe.orchestrator.ledger import Ledger, MicroResult
 from fanscribe.orchestrator.metrics import OrchestratorMetrics
+from fanscribe.orchestrator.options import Options
 from fanscribe.orchestrator.planner import MacroChunk, macro_chunks
 from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.work import ChunkOrder
 from fanscribe.runtime.errors import FanscribeError
+
+# Nothing here is read or transcribed: any will do.
+_RECORDING: Final = Recording(Source("https://example.org/", 1), "wav", "", 0, 0, 0)
+_OPTIONS: Final = Options(
+    macro_chunk_s=300,
+    micro_chunk_s=20,
+    language="en",
+    translate=False,
+    word_timestamps=False,
+    initial_prompt="",
+)
 
 
 class SimulatedJob:
@@ -73,19 +88,21 @@ class SimulatedJob:
         """Whether it is done or has failed."""
         return bool(self.failure) or not math.isnan(self.done_s)
 
-    def dispatched(self, chunk: MacroChunk) -> list[int]:
-        """Take it that a splitter has a chunk; returns the starts of what is known of it."""
+    # What the scheduler and the splitters ask and tell
+
+    def order(self, chunk: MacroChunk) -> ChunkOrder:
+        """What a splitter must know to do `chunk` now."""
         self._waiting.discard(chunk.index)
         if self._room is not None:
             room, self._room = self._room, None
             room()
-        return self.ledger.received_starts(chunk.index)
-
-    # What the scheduler asks and tells
-
-    def order(self, chunk: MacroChunk) -> ChunkOrder:
-        """Of real links only."""
-        raise NotImplementedError
+        return ChunkOrder(
+            recording=_RECORDING,
+            options=_OPTIONS,
+            received_starts=self.ledger.received_starts(chunk.index),
+            time_left_s=None,
+            trace_context={},
+        )
 
     def outstanding_samples(self) -> int:
         """Audio whose text is not known yet."""

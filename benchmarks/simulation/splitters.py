@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from benchmarks.simulation.clock import Alarm, VirtualClock
 from benchmarks.simulation.inference import Channel, Window
-from benchmarks.simulation.jobs import SimulatedJob
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 from fanscribe.orchestrator.ledger import MicroResult
 from fanscribe.orchestrator.scheduler import Scheduler
@@ -53,8 +52,7 @@ class SimulatedSplitter:
 
     def assign(self, task: ChunkTask) -> None:
         """Start an attempt."""
-        assert isinstance(task.job, SimulatedJob)
-        known = set(task.job.dispatched(task.chunk))
+        known = task.job.order(task.chunk).received_starts
         span, step = task.chunk.span, self._window_samples
         windows = (
             Span(start, min(start + step, span.end_sample))

@@ -22,6 +22,9 @@ from tests.support.command import Terminal, end_of, running
 from tests.support.polling import eventually
 from tests.support.processes import all_gone
 
+# Without weights, which take a moment to load.
+UP = ("up", "--port", "0", "--model", "stand-in")
+
 
 def family_of(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
@@ -107,7 +110,7 @@ async def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
 
 
 async def test_no_child_survives_a_killed_parent(tmp_path: Path) -> None:
-    async with running("up", "--port", "0", "--log-dir", str(tmp_path)) as process:
+    async with running(*UP, "--log-dir", str(tmp_path)) as process:
         assert process.stdout is not None
         async with asyncio.timeout(120):
             while not (await process.stdout.readline()).startswith(b"try: "):
@@ -120,7 +123,7 @@ async def test_no_child_survives_a_killed_parent(tmp_path: Path) -> None:
 
 async def test_up_tells_its_addresses_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     terminal = Terminal()
-    arguments = ("up", "--port", "0", "--splitters", "1", "--log-dir", str(tmp_path))
+    arguments = (*UP, "--splitters", "1", "--log-dir", str(tmp_path))
     async with terminal.running(*arguments) as process, asyncio.timeout(120):
         await terminal.shows(lambda text: "Ctrl-C stops it" in text)
         told = dict(re.findall(r"([a-z]+(?:-\d)?) +gRPC (\S+)", terminal.text))

@@ -19,9 +19,9 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from tests.support.polling import eventually
 from tests.support.triton import (
     RunningTriton,
-    eventually,
     model_inputs,
     start_triton,
     text_of,
@@ -90,7 +90,7 @@ async def test_speech_becomes_its_text_in_batches(
     def requests() -> float:
         return metric(triton, "nv_inference_count{") - asked
 
-    await eventually(lambda: requests() == len(results))
+    await eventually(lambda: requests() == len(results), "all are counted")
     assert metric(triton, "nv_inference_exec_count{") - executed < requests()
 
 
@@ -224,7 +224,8 @@ async def test_requests_in_hand_are_finished_before_it_stops() -> None:
     ):
         calls = [asyncio.create_task(transcribe(client, samples)) for _ in range(6)]
         # All have arrived: two are in work, one waits to be, the others are queued.
-        await eventually(lambda: metric(triton, "nv_inference_pending_request_count") == 3)
+        pending = "nv_inference_pending_request_count"
+        await eventually(lambda: metric(triton, pending) == 3, "they have arrived")
         assert await triton.stop() == 0
         assert all(text_of(result) for result in await asyncio.gather(*calls))
 

@@ -12,25 +12,17 @@ from tests.support.audio import encode, repeated
 from tests.support.processes import peak_memory_bytes
 from tests.support.range_server import RangeServer
 from tests.support.speech import Recording
-from tests.support.stack import Cluster, orchestrator, service, splitters
+from tests.support.stack import Cluster, orchestrator, splitters
 
 TEN_MINUTES_S = 600
 ALLOWED_GROWTH = 1.2
 
 
-@pytest.fixture(scope="module")
-async def triton(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
-    """A Triton with a model that answers at once, so that everything around it is what is busy."""
-    folder = tmp_path_factory.mktemp("stand-in")
-    async with service("inference", folder, model="stand-in") as running:
-        yield running
-
-
 @asynccontextmanager
-async def fresh_cluster(triton: ServiceProcess, folder: Path) -> AsyncIterator[Cluster]:
+async def fresh_cluster(stand_in: ServiceProcess, folder: Path) -> AsyncIterator[Cluster]:
     """Two splitters of one slot: ten minutes give each a chunk, ten hours never more at a time."""
     async with (
-        splitters(2, triton.address, folder, slots=1) as hands,
+        splitters(2, stand_in.address, folder, slots=1) as hands,
         orchestrator(hands, folder) as running,
     ):
         yield running
@@ -42,12 +34,12 @@ def once(speech: Recording, media_folder: Path) -> Path:
 
 
 async def test_the_first_text_does_not_wait_for_a_look_at_the_whole_recording(
-    triton: ServiceProcess, ten_hours_url: str, media_host: RangeServer, tmp_path: Path
+    stand_in: ServiceProcess, ten_hours_url: str, media_host: RangeServer, tmp_path: Path
 ) -> None:
     recording = media_host.document(ten_hours_url.rpartition("/")[2])
     sent_before = recording.bytes_sent
     async with (
-        fresh_cluster(triton, tmp_path) as running,
+        fresh_cluster(stand_in, tmp_path) as running,
         Client(running.address) as client,
     ):
         async for event in client.transcribe(ten_hours_url):
@@ -63,20 +55,20 @@ async def test_the_first_text_does_not_wait_for_a_look_at_the_whole_recording(
 
 
 async def test_an_hour_takes_no_more_memory_than_ten_minutes(
-    triton: ServiceProcess, once: Path, media_host: RangeServer, tmp_path: Path
+    stand_in: ServiceProcess, once: Path, media_host: RangeServer, tmp_path: Path
 ) -> None:
-    await compare(3600, triton, once, media_host, tmp_path)
+    await compare(3600, stand_in, once, media_host, tmp_path)
 
 
 @pytest.mark.slow
 async def test_ten_hours_take_no_more_memory_than_ten_minutes(
-    triton: ServiceProcess, once: Path, media_host: RangeServer, tmp_path: Path
+    stand_in: ServiceProcess, once: Path, media_host: RangeServer, tmp_path: Path
 ) -> None:
-    await compare(10 * 3600, triton, once, media_host, tmp_path)
+    await compare(10 * 3600, stand_in, once, media_host, tmp_path)
 
 
 async def compare(
-    duration_s: int, triton: ServiceProcess, once: Path, media_host: RangeServer, folder: Path
+    duration_s: int, stand_in: ServiceProcess, once: Path, media_host: RangeServer, folder: Path
 ) -> None:
     """Hold the memory for a recording of `duration_s` against that for ten minutes."""
     peaks = {}
@@ -84,7 +76,7 @@ async def compare(
         name = f"{length_s}_s.m4a"
         recording = repeated(once, folder / name, length_s)
         url = media_host.add(name, recording)
-        async with fresh_cluster(triton, folder) as running:
+        async with fresh_cluster(stand_in, folder) as running:
             completed = await transcribed(running, url)
             assert completed.input_duration_ms == pytest.approx(length_s * 1000, abs=1000)
             peaks[length_s] = [

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -29,12 +28,6 @@ TRANSCRIBER, SPLITTER = "fanscribe.v1.Transcriber", "fanscribe.v1.Splitter"
 HEALTH = "grpc.health.v1.Health"
 
 
-@pytest.fixture(scope="module")
-async def triton(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
-    async with service("inference", tmp_path_factory.mktemp("triton"), model="stand-in") as running:
-        yield running
-
-
 async def test_a_splitter_is_ready_whenever_triton_is(tmp_path: Path) -> None:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -49,10 +42,10 @@ async def test_a_splitter_is_ready_whenever_triton_is(tmp_path: Path) -> None:
 
 
 async def test_a_splitter_that_drains_wants_no_traffic(
-    triton: ServiceProcess, ten_hours_url: str, tmp_path: Path
+    stand_in: ServiceProcess, ten_hours_url: str, tmp_path: Path
 ) -> None:
     async with (
-        splitters(1, triton.address, tmp_path, drain_s=60) as hands,
+        splitters(1, stand_in.address, tmp_path, drain_s=60) as hands,
         orchestrator(hands, tmp_path) as running,
         Client(running.address) as client,
     ):
@@ -65,10 +58,10 @@ async def test_a_splitter_that_drains_wants_no_traffic(
 
 
 async def test_an_orchestrator_that_drains_wants_no_traffic(
-    triton: ServiceProcess, ten_hours_url: str, tmp_path: Path
+    stand_in: ServiceProcess, ten_hours_url: str, tmp_path: Path
 ) -> None:
     async with (
-        splitters(1, triton.address, tmp_path) as hands,
+        splitters(1, stand_in.address, tmp_path) as hands,
         orchestrator(hands, tmp_path, drain_s=60) as running,
         Client(running.address) as client,
         aclosing(client.transcribe(ten_hours_url)) as job,
@@ -87,12 +80,6 @@ async def test_an_orchestrator_that_drains_wants_no_traffic(
         await anext(job)  # it goes on
         await job.aclose()
         assert await running.orchestrator.wait() == 0
-
-
-async def test_inference_stops_with_0(tmp_path: Path) -> None:
-    async with service("inference", tmp_path, model="stand-in") as triton:
-        os.kill(triton.pid, signal.SIGTERM)
-        assert await triton.wait() == 0
 
 
 async def test_health_is_told_of_each_service_and_of_the_whole(stack: LocalStack) -> None:
@@ -127,7 +114,9 @@ async def test_metrics_follow_the_backlog_up_and_back_to_nothing(
     assert highest(pages, "fanscribe_backlog_chunks", state="running") == 2
     assert highest(pages, "fanscribe_backlog_chunks", state="queued") >= chunks - 3
     for state in ("running", "queued"):
-        assert 0 < highest(pages, "fanscribe_backlog_audio_seconds", state=state) < duration_s
+        audio_s = highest(pages, "fanscribe_backlog_audio_seconds", state=state)
+        # All of it, before the splitter is connected; and events tell whole milliseconds.
+        assert 0 < audio_s < duration_s + 0.001
     assert highest(pages, "fanscribe_jobs_active") == 1
     for name in ("backlog_chunks", "backlog_audio_seconds", "jobs_active"):
         assert last.total(f"fanscribe_{name}") == 0
@@ -170,10 +159,10 @@ async def test_refused_calls_are_counted_by_reason(tmp_path: Path) -> None:
 
 
 async def test_splitters_log_each_chunk_they_have_done(
-    triton: ServiceProcess, clips: list[Recording], media_host: RangeServer, tmp_path: Path
+    stand_in: ServiceProcess, clips: list[Recording], media_host: RangeServer, tmp_path: Path
 ) -> None:
     async with (
-        splitters(1, triton.address, tmp_path) as hands,
+        splitters(1, stand_in.address, tmp_path) as hands,
         orchestrator(hands, tmp_path) as running,
         Client(running.address) as client,
     ):
@@ -215,20 +204,16 @@ async def test_logs_are_json_and_name_job_and_chunk(
         assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
 
 
-async def test_the_log_of_inference_is_json(triton: ServiceProcess) -> None:
-    assert any(line["message"] == "serving" for line in log_records(triton.log_path))
+async def test_the_log_of_inference_is_json(stand_in: ServiceProcess) -> None:
+    assert any(line["message"] == "serving" for line in log_records(stand_in.log_path))
 
 
 @pytest.mark.parametrize(
     ("kind", "variable", "value"),
     [
-        ("orchestrator", "FANSCRIBE_PORT", "http"),
         ("orchestrator", "FANSCRIBE_SPLITTERS", "nowhere"),
-        ("orchestrator", "FANSCRIBE_MEDIA_ALLOWED_NETWORKS", "everything"),
         ("splitter", "FANSCRIBE_SLOTS", "0"),
-        ("splitter", "FANSCRIBE_LOG_LEVEL", "loud"),
         ("inference", "FANSCRIBE_MAX_BATCH_SIZE", "0"),
-        ("inference", "FANSCRIBE_MODEL", "no-such-model"),
     ],
 )
 async def test_a_bad_setting_stops_a_service_by_name(kind: str, variable: str, value: str) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from fanscribe.client import Client
-from fanscribe.client.local_stack import LocalStack
+from fanscribe.client.service_process import ServiceProcess
 from tests.support.audio import joined_speech
 from tests.support.polling import eventually
 from tests.support.range_server import RangeServer
+from tests.support.stack import orchestrator, splitters
 
 
 @dataclass
@@ -48,19 +50,21 @@ async def collecting() -> AsyncIterator[tuple[Collector, str]]:
         await server.stop(0)
 
 
-async def test_a_job_is_one_trace(tmp_path: Path) -> None:
-    speech = joined_speech(tmp_path / "speech.wav", 70)
-    async with collecting() as (collector, endpoint), RangeServer() as host:
-        url = host.add("speech.wav", speech.path)
-        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+async def test_a_job_is_one_trace(
+    stand_in: ServiceProcess,
+    media_host: RangeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    speech = joined_speech(tmp_path / "traced.wav", 70)
+    url = media_host.add(speech.path.name, speech.path)
+    async with collecting() as (collector, endpoint):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
         async with (
-            LocalStack(
-                model="stand-in",
-                log_directory=tmp_path / "logs",
-                orchestrator_environment={**environment, "FANSCRIBE_MACRO_CHUNK_SIZE_SEC": "30"},
-                splitter_environment=environment,
-            ) as stack,
-            Client(stack.address) as client,
+            splitters(2, stand_in.address, tmp_path) as hands,
+            orchestrator(hands, tmp_path, macro_chunk_size_sec=30) as running,
+            Client(running.address) as client,
         ):
             async for _ in client.transcribe(url):
                 pass

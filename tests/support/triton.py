@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,10 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 
+from fanscribe.client.service_process import ServiceProcess
+
 STARTUP_S = 120.0
 STOP_S = 120.0
-EVENTUALLY_S = 30.0
 
 
 @dataclass
@@ -94,7 +95,9 @@ async def _read_log(
 
 
 @asynccontextmanager
-async def triton_client(triton: RunningTriton) -> AsyncIterator[InferenceServerClient]:
+async def triton_client(
+    triton: RunningTriton | ServiceProcess,
+) -> AsyncIterator[InferenceServerClient]:
     """Open a gRPC client of Triton."""
     async with InferenceServerClient(triton.address) as client:
         yield client
@@ -121,11 +124,3 @@ async def transcribe(
 def text_of(result: dict[str, Any]) -> str:
     """Join the text of a RESULT's segments."""
     return " ".join(segment["text"] for segment in result["segments"])
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds; raises TimeoutError if it takes too long."""
-    async with asyncio.timeout(EVENTUALLY_S):
-        # Nothing tells when a process is gone or a counter moved.
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)

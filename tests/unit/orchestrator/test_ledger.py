@@ -201,4 +201,3 @@ def test_text_comes_out_in_order_whatever_order_it_came_in(cuts: set[int], seed:
         )
         assert len(told) == prefix
     assert told == [str(edge) for edge in edges[:-1]]
-    assert merger.frontier_sample == 10_000

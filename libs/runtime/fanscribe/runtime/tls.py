@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import grpc
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from fanscribe.runtime.reloading import Reloaded
 from fanscribe.runtime.settings import Settings
@@ -159,25 +159,33 @@ ReadableFile = Annotated[Path, AfterValidator(_check_readable)]
 UNSET: Final = Field(default=None, validate_default=True)
 
 
-def check_certificate_setting(
-    cert_file: Path | None, info: ValidationInfo, authorities: str
-) -> Path | None:
-    """Check a client's certificate, which is for TLS: the field `authorities` says if there is."""
-    if cert_file is not None and info.data.get(authorities, cert_file) is None:
-        raise ValueError(f"it is for TLS, which FANSCRIBE_{authorities.upper()} turns on")
-    return cert_file
+def for_tls(switch: str) -> AfterValidator:
+    """Check that a file is given only where the field `switch`, before it, turns TLS on."""
+
+    def check(file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is not None and info.data.get(switch, file) is None:
+            raise ValueError(f"it is for TLS, which FANSCRIBE_{switch.upper()} turns on")
+        return file
+
+    return AfterValidator(check)
 
 
-def check_key_setting(key_file: Path | None, info: ValidationInfo, certificate: str) -> Path | None:
-    """Check the setting of a key against that of its certificate, the field `certificate`."""
-    if certificate not in info.data:
-        return key_file  # which is wrong itself, and told
-    cert_file = info.data[certificate]
-    if (cert_file is None) != (key_file is None):
-        raise ValueError(f"it goes together with FANSCRIBE_{certificate.upper()}: one is missing")
-    if cert_file is not None and key_file is not None:
-        check_key_pair(cert_file, key_file)
-    return key_file
+def key_of(certificate: str) -> AfterValidator:
+    """Check that a key goes with the certificate in the field `certificate`, before it."""
+
+    def check(key_file: Path | None, info: ValidationInfo) -> Path | None:
+        if certificate not in info.data:
+            return key_file  # the certificate is wrong itself, and told
+        cert_file = info.data[certificate]
+        if (cert_file is None) != (key_file is None):
+            raise ValueError(
+                f"it goes together with FANSCRIBE_{certificate.upper()}: one is missing"
+            )
+        if cert_file is not None and key_file is not None:
+            check_key_pair(cert_file, key_file)
+        return key_file
+
+    return AfterValidator(check)
 
 
 class TlsServerSettings(Settings):
@@ -186,19 +194,9 @@ class TlsServerSettings(Settings):
     # Its certificate, with the chain up to its issuer.
     tls_cert_file: ReadableFile | None = None
     # The certificate's key, not encrypted.
-    tls_key_file: ReadableFile | None = UNSET
+    tls_key_file: Annotated[ReadableFile | None, key_of("tls_cert_file")] = UNSET
     # Authorities of the certificates that callers must show. Without it they need not have any.
-    tls_client_ca_file: AuthoritiesFile | None = UNSET
-
-    @field_validator("tls_key_file")
-    @classmethod
-    def _key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_key_setting(value, info, "tls_cert_file")
-
-    @field_validator("tls_client_ca_file")
-    @classmethod
-    def _client_ca(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_certificate_setting(value, info, "tls_cert_file")
+    tls_client_ca_file: Annotated[AuthoritiesFile | None, for_tls("tls_cert_file")] = UNSET
 
     @property
     def server_tls(self) -> ServerTls | None:

@@ -84,6 +84,8 @@ class TritonCommand:
             f"--exit-timeout-secs={math.ceil(self.drain_s)}",
             "--strict-readiness=true",
             "--log-verbose=0",
+            # Its poll of the CPU would hold up the end by up to a second.
+            "--allow-cpu-metrics=false",
             *connection_arguments(self.connection_age_s),
             *tls_arguments(self.tls),
             # Without them Triton looks for a GPU, and complains.

@@ -184,7 +184,7 @@ class TranscriptionJob:
         self._bytes_fetched += bytes_fetched
         self._parts.metrics.bytes_fetched.inc(bytes_fetched)
 
-    # What the scheduler asks and tells
+    # What the scheduler and the splitters ask and tell
 
     def order(self, chunk: MacroChunk) -> ChunkOrder:
         """What a splitter must know to do `chunk` now."""

@@ -76,8 +76,7 @@ class Ledger:
     """
 
     def __init__(self, duration_samples: int) -> None:
-        # As the container tells it or its bytes make likely, until the planner knows the end; and
-        # until the last chunk has been read to it.
+        # What the probe made of it, then what the planner found, then where the last chunk ended.
         self.duration_samples = duration_samples
         self.done_samples = 0
         self.transcribed_samples = 0

@@ -18,8 +18,3 @@ class Merger:
             freed.append(following)
             self._frontier_sample = following.span.end_sample
         return freed
-
-    @property
-    def frontier_sample(self) -> int:
-        """Everything before this sample has been released."""
-        return self._frontier_sample

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field
 
 from fanscribe.media.settings import MediaSettings
 from fanscribe.orchestrator.discovery.settings import DiscoverySettings
@@ -13,8 +13,8 @@ from fanscribe.runtime.tls import (
     ClientTls,
     ReadableFile,
     TlsServerSettings,
-    check_certificate_setting,
-    check_key_setting,
+    for_tls,
+    key_of,
 )
 from fanscribe.runtime.tokens import check_tokens
 
@@ -48,21 +48,11 @@ class OrchestratorSettings(DiscoverySettings, MediaSettings, TlsServerSettings):
     # Authorities of the splitters' certificates; with it, splitters are called by TLS.
     splitter_ca_file: AuthoritiesFile | None = None
     # What splitters are shown that want callers' certificates, and its key.
-    splitter_cert_file: ReadableFile | None = UNSET
-    splitter_key_file: ReadableFile | None = UNSET
+    splitter_cert_file: Annotated[ReadableFile | None, for_tls("splitter_ca_file")] = UNSET
+    splitter_key_file: Annotated[ReadableFile | None, key_of("splitter_cert_file")] = UNSET
     # The name that the splitters' certificates must have. Empty: the name of their Service, where
     # they are found by it, as their own addresses change; otherwise the host in `splitters`.
     splitter_server_name: str = ""
-
-    @field_validator("splitter_cert_file")
-    @classmethod
-    def _splitter_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_certificate_setting(value, info, "splitter_ca_file")
-
-    @field_validator("splitter_key_file")
-    @classmethod
-    def _splitter_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_key_setting(value, info, "splitter_cert_file")
 
     @property
     def splitter_tls(self) -> ClientTls | None:

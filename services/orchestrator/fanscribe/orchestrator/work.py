@@ -26,7 +26,7 @@ class ChunkOrder:
 
 
 class Job(Protocol):
-    """What the scheduler asks of a job and tells it."""
+    """What the scheduler and the splitters ask of a job and tell it."""
 
     job_id: str
 

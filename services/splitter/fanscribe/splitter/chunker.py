@@ -105,25 +105,23 @@ class Chunker:
     def feed(self, samples: NDArray[np.int16]) -> list[MicroChunk]:
         """Take the next samples; return the micro chunks they complete."""
         self._audio = np.concatenate((self._audio, samples))
-        self._extend(self._detector.feed(samples))
-        done = []
-        while (cut := self._next_cut()) is not None:
-            done.append(self._take(cut))
-        return done
+        return self._completed(self._detector.feed(samples))
 
     def finish(self) -> list[MicroChunk]:
         """Return what is left; nothing may be fed after it."""
-        self._extend(self._detector.flush())
-        done = []
-        while (cut := self._next_cut()) is not None:
-            done.append(self._take(cut))
+        done = self._completed(self._detector.flush())
         if len(self._audio) > self._overlap_frames * FRAME_SAMPLES:
             done.append(self._take(_Cut(len(self._speech))))
         return done
 
-    def _extend(self, probabilities: NDArray[np.float32]) -> None:
+    def _completed(self, probabilities: NDArray[np.float32]) -> list[MicroChunk]:
+        """Take the next frames' probabilities; return the micro chunks they complete."""
         self._probabilities = np.concatenate((self._probabilities, probabilities))
         self._speech = np.concatenate((self._speech, self._gate.feed(probabilities)))
+        done = []
+        while (cut := self._next_cut()) is not None:
+            done.append(self._take(cut))
+        return done
 
     def _next_cut(self) -> _Cut | None:
         """Return where the next micro chunk ends; None if more must be heard."""

@@ -1,8 +1,8 @@
 """Settings of a splitter."""
 
-from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from fanscribe.media.settings import MediaSettings
 from fanscribe.runtime.tls import (
@@ -11,8 +11,8 @@ from fanscribe.runtime.tls import (
     ClientTls,
     ReadableFile,
     TlsServerSettings,
-    check_certificate_setting,
-    check_key_setting,
+    for_tls,
+    key_of,
 )
 
 
@@ -36,20 +36,10 @@ class SplitterSettings(MediaSettings, TlsServerSettings):
     # Authorities of Triton's certificate; with it, Triton is called by TLS.
     inference_ca_file: AuthoritiesFile | None = None
     # What a Triton is shown that wants callers' certificates, and its key.
-    inference_cert_file: ReadableFile | None = UNSET
-    inference_key_file: ReadableFile | None = UNSET
+    inference_cert_file: Annotated[ReadableFile | None, for_tls("inference_ca_file")] = UNSET
+    inference_key_file: Annotated[ReadableFile | None, key_of("inference_cert_file")] = UNSET
     # The name that Triton's certificate must have. Empty: the host in `inference_address`.
     inference_server_name: str = ""
-
-    @field_validator("inference_cert_file")
-    @classmethod
-    def _inference_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_certificate_setting(value, info, "inference_ca_file")
-
-    @field_validator("inference_key_file")
-    @classmethod
-    def _inference_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return check_key_setting(value, info, "inference_cert_file")
 
     @property
     def inference_tls(self) -> ClientTls | None:

@@ -129,7 +129,7 @@ class Reader:
         if self.aim is not None and start < (aim_byte := self.aim.byte(start)):
             if position >= aim_byte:  # a little more, then more and more
                 wanted = position - aim_byte
-            elif start > 0 and read >= self._limits.block_min_bytes:
+            elif start > 0 and read >= 2 * self._limits.block_min_bytes:
                 # Whoever reads on, not from the very beginning, does not only look around.
                 wanted = max(min(wanted, aim_byte - position), self.aim.sure_byte(start) - position)
             else:

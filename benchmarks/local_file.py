@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.extraction import BLOCK_SAMPLES, Extraction
+from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.recording import Recording
+from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
 from fanscribe.media.timeline import BYTES_PER_SAMPLE, SAMPLE_RATE, Span
 
 _RUN_UP_S: Final = 1
@@ -21,8 +23,19 @@ _RUN_UP_S: Final = 1
 class LocalFile(MediaAccess):
     """In place of `MediaAccess`: plain ffmpeg on one file, whatever the URL is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recording: Recording) -> None:
+        """`recording` is what is in the file."""
         self._path = path
+        self._recording = recording
+
+    async def probe(
+        self,
+        url: str,  # noqa: ARG002
+        headers: RequestHeaders = NO_HEADERS,  # noqa: ARG002
+        choice: StreamChoice = DEFAULT_STREAM,  # noqa: ARG002
+    ) -> Recording:
+        """Tell what is known."""
+        return self._recording
 
     @asynccontextmanager
     async def extract(

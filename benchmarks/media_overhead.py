@@ -13,6 +13,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -73,27 +75,28 @@ class Contest:
         self._transcriber = transcriber
         self._metrics = SplitterMetrics(CollectorRegistry())
 
-    async def decode(self, source: str) -> None:
-        """Decode all chunks, one after the other."""
-        async with self._media(source) as media:
-            await extract_all(media, self._planned)
-
-    async def transcribe(self, source: str) -> None:
-        """Transcribe all chunks, as many at a time as a splitter has slots."""
-        slots = asyncio.Semaphore(_SLOTS)
-        async with self._media(source) as media, asyncio.TaskGroup() as group:
-            worker = Worker(media, self._transcriber, self._metrics)
-            for chunk in self._planned.chunks:
-                group.create_task(self._work(worker, chunk, slots))
-
     @asynccontextmanager
-    async def _media(self, source: str) -> AsyncIterator[MediaAccess]:
+    async def media(self, source: str) -> AsyncIterator[MediaAccess]:
+        """Open what reads the recording: a process does so once, not for every recording."""
         if source == _FILE:
-            yield LocalFile(self._path)
+            yield LocalFile(self._path, self._planned.recording)
             return
         async with MediaAccess(LOOPBACK) as access:
-            await access.probe(self._url)
             yield access
+
+    async def decode(self, media: MediaAccess) -> None:
+        """Decode all chunks, one after the other."""
+        await media.probe(self._url)
+        await extract_all(media, self._planned)
+
+    async def transcribe(self, media: MediaAccess) -> None:
+        """Transcribe all chunks, as many at a time as a splitter has slots."""
+        await media.probe(self._url)
+        slots = asyncio.Semaphore(_SLOTS)
+        worker = Worker(media, self._transcriber, self._metrics)
+        async with asyncio.TaskGroup() as group:
+            for chunk in self._planned.chunks:
+                group.create_task(self._work(worker, chunk, slots))
 
     async def _work(self, worker: Worker, chunk: MacroChunk, slots: asyncio.Semaphore) -> None:
         assignment = Assignment(
@@ -159,15 +162,16 @@ async def _runs(arguments: argparse.Namespace, path: Path) -> list[Run]:
             for number in range(arguments.runs + 1):
                 # Each source goes first half of the time.
                 sources = (_HTTP, _FILE) if number % 2 else (_FILE, _HTTP)
-                for what, do in deeds.items():
-                    runs += [await _measured(what, source, do) for source in sources]
+                for (what, do), source in product(deeds.items(), sources):
+                    async with contest.media(source) as media:
+                        runs.append(await _measured(what, source, partial(do, media)))
     # The first of each warms up.
     return runs[len(deeds) * 2 :]
 
 
-async def _measured(what: str, source: str, do: Callable[[str], Awaitable[None]]) -> Run:
+async def _measured(what: str, source: str, do: Callable[[], Awaitable[None]]) -> Run:
     began_s, cpu_s, machine_s = time.perf_counter(), _cpu_s(), machine_cpu_s()
-    await do(source)
+    await do()
     run = Run(
         what=what,
         source=source,

@@ -172,3 +172,26 @@ async def test_audio_is_decoded_as_it_is_asked_for(tmp_path: Path, speech: Speec
                 await anext(blocks)
             consumed_bytes = 10 * 2 * SAMPLE_RATE
             assert extraction.bytes_fetched < consumed_bytes + path.stat().st_size // 20
+
+
+@pytest.mark.parametrize("to_end", [False, True])
+async def test_a_span_takes_few_requests(speech: Speech, tmp_path: Path, *, to_end: bool) -> None:
+    repeated(speech.path, tmp_path / "hour.wav", 3600)
+    async with RangeServer(tmp_path) as server, MediaAccess(LOOPBACK) as access:
+        recording = await access.probe(server.url("hour.wav"))
+        before = server.document("hour.wav").requests
+        end_sample = recording.duration_samples - (0 if to_end else 300 * SAMPLE_RATE)
+        span = Span(end_sample - 300 * SAMPLE_RATE, end_sample)
+        assert len(await extract(access, recording, span, to_end=to_end)) == span.samples
+        assert server.document("hour.wav").requests <= before + 10
+
+
+async def test_what_came_with_the_first_answer_is_not_asked_for_again(
+    access: MediaAccess, speech: Speech, tmp_path: Path
+) -> None:
+    encode(speech.path, tmp_path / "short.wav", "-t", "0.2")
+    async with RangeServer(tmp_path) as server:
+        recording = await access.probe(server.url("short.wav"))
+        samples = await extract(access, recording, Span(0, recording.duration_samples))
+        assert len(samples) == 0.2 * SAMPLE_RATE
+        assert server.document("short.wav").requests == 1

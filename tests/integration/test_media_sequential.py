@@ -122,6 +122,23 @@ async def test_all_of_several_recordings_in_one_file_is_decoded(
     assert bench.server.document(name).bytes_sent < 1.15 * path.stat().st_size + _LOOKS_BYTES
 
 
+@pytest.mark.parametrize("lengths_s", [(10, 12), (12, 8)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("opus.ogg", ("-c:a", "libopus", "-b:a", "16k")),
+        ("opus.webm", ("-c:a", "libopus", "-b:a", "16k", "-live", "1")),
+        ("aac.ts", ("-c:a", "aac", "-aac_pns", "0", "-b:a", "24k")),
+        ("a.flac", ("-ar", "8000")),
+    ],
+)
+async def test_short_recordings_in_one_file_are_not_overlooked(
+    bench: Bench, name: str, options: Options, lengths_s: tuple[int, int]
+) -> None:
+    first, second = ((*options, "-t", f"{length_s}") for length_s in lengths_s)
+    holds(await bench.read(bench.joined(name, first, second)), bench.truth(name))
+
+
 async def test_streams_that_were_copied_behind_one_another_too(bench: Bench) -> None:
     one = encode(bench.parts[0], bench.folder / "one.flac")
     # One head, then frames.
@@ -159,6 +176,7 @@ async def test_another_rate_or_more_channels_behind_a_join_come_out_right(
 @pytest.mark.parametrize(
     ("name", "first", "second"),
     [
+        ("a.flac", ("-ar", "44100"), ("-ar", "48000")),
         ("a.mkv", _AAC, ("-ar", "48000", "-ac", "2", "-c:a", "aac")),
         ("live.mkv", (*_AAC, "-live", "1"), ("-ar", "48000", "-c:a", "aac", "-live", "1")),
         ("a.mkv", _AAC, ("-c:a", "libopus")),

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
-from fanscribe.media.limits import MediaLimits
+from fanscribe.media.limits import KIB, MediaLimits
 from fanscribe.media.recording import Strategy
 from fanscribe.media.timeline import Span, ms_of
 from fanscribe.orchestrator.options import Options
@@ -32,6 +32,7 @@ class Listener:
 
     breaks_after: int = 1_000_000
     mishears: int = 0  # so many of the first ones, unless told the language
+    stands_still: int = 0  # for two seconds each, so many of the first ones
     permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     heard: int = 0
 
@@ -39,7 +40,7 @@ class Listener:
         self, audio: NDArray[np.int16], options: ModelOptions, speech: Sequence[Span] | None
     ) -> Transcript:
         self.heard += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(2 if self.heard <= self.stands_still else 0)
         if self.heard > self.breaks_after:
             self.breaks_after = 1_000_000
             raise FanscribeError(Reason.INFERENCE_UNAVAILABLE, "the model is gone")
@@ -141,6 +142,32 @@ async def test_what_was_misheard_is_made_again(host: RangeServer, media: MediaAc
     # It was misheard at the beginning: the rest is not decoded again.
     size_bytes = run.planned.recording.source.size_bytes
     assert run.completed.bytes_fetched < calm.completed.bytes_fetched + 0.6 * size_bytes
+
+
+@pytest.mark.parametrize("block_bytes", [32 * KIB, 4096 * KIB])
+async def test_ffmpeg_may_stand_still_for_longer_than_any_deadline(
+    folder: Path, media: MediaAccess, block_bytes: int
+) -> None:
+    # Far less than the model takes. A host that closes what is idle, between blocks; and one whose
+    # answer is not taken, within a block.
+    limits = MediaLimits(
+        attempts=1,
+        stall_timeout_s=1,
+        least_bytes_per_s=100 * KIB,
+        pace_window_s=1,
+        probe_deadline_s=5,
+        extract_deadline_s=5,
+        scan_deadline_s=5,
+        block_min_bytes=block_bytes,
+    )
+    options = Options(30, 10, "en", False, False, "")
+    slow = Listener(stands_still=4, permits=asyncio.Semaphore(1))
+    async with RangeServer(folder, keepalive_s=0.5) as host, MediaAccess(LOOPBACK, limits) as door:
+        calm = await run_job(media, host.url("joined.flac"), [Listener()], options)
+        run = await run_job(door, host.url("joined.flac"), [slow], options)
+    assert run.completed.macro_chunk_attempts == 1
+    assert run.completed.elapsed_s > limits.for_whole().extract_deadline_s
+    assert run.text == calm.text
 
 
 async def test_a_host_that_fails_midway_fails_the_job(

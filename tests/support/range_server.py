@@ -68,6 +68,7 @@ class RangeServer:
     """Serves documents at http://127.0.0.1:port/name. An async context manager.
 
     With `tls` at https://. A request for which `guard` returns a status is answered by that alone.
+    A connection is closed after `keepalive_s` without a request.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class RangeServer:
         host: str = "127.0.0.1",
         *,
         tls: ssl.SSLContext | None = None,
+        keepalive_s: float = 75,
         guard: Callable[[web.Request], int | None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._host = host
         self._tls = tls
+        self._keepalive_s = keepalive_s
         self._guard = guard
         self.connections: set[object] = set()
         """The connections that requests came by, those that ended included."""
@@ -93,7 +96,11 @@ class RangeServer:
         app = web.Application()
         app.router.add_route("*", "/{name:.+}", self._answer)
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=self._keepalive_s,
+            shutdown_timeout=0.1,
         )
         await runner.setup()
         site = web.TCPSite(runner, self._host, 0, ssl_context=self._tls)

@@ -1,7 +1,7 @@
 """The search for a time among marks that nobody knows yet."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanscribe.media.anchor import Anchor, Mark
@@ -52,6 +52,7 @@ _STEPS = st.lists(st.tuples(st.integers(0, 200_000), st.integers(0, 9_000_000)),
 
 
 @given(_STEPS, st.lists(st.integers(0, 400_000_000), max_size=8))
+@settings(deadline=None)
 async def test_a_close_mark_is_found_before_any_time(
     steps: list[tuple[int, int]], targets_us: list[int]
 ) -> None:
@@ -81,6 +82,7 @@ async def test_a_few_looks_are_enough_for_a_steady_recording() -> None:
 
 
 @given(st.lists(st.integers(100, 10_000), min_size=2, max_size=4))
+@settings(deadline=None)
 async def test_several_recordings_in_one_file_are_refused(lengths: list[int]) -> None:
     parts = [marked([(1_000, 50_000)] * length)[_HEADER_BYTES:] for length in lengths]
     joined = MemoryReader(bytes(_HEADER_BYTES) + b"".join(parts))
@@ -90,6 +92,7 @@ async def test_several_recordings_in_one_file_are_refused(lengths: list[int]) ->
 
 
 @given(_STEPS)
+@settings(deadline=None)
 async def test_one_recording_is_not_taken_for_several(steps: list[tuple[int, int]]) -> None:
     reader = MemoryReader(marked(steps))
     await look_for_joins(reader, Marked())

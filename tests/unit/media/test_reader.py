@@ -52,9 +52,9 @@ async def test_any_pattern_of_broken_answers_gives_the_same_bytes(
     start, end = sorted(ends)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", CONTENT))
-        source = await pin(client, url, limits)
-        server.document("a").faults = faults
         cache = PageCache(limits)
+        source = await pin(client, url, limits, cache)
+        server.document("a").faults = faults
         for _ in range(2):  # the second time, some of it comes from the cache
             reader = Reader(client, source, url, limits, cache)
             assert await read(reader, start, end) == CONTENT[start:end]
@@ -63,19 +63,20 @@ async def test_any_pattern_of_broken_answers_gives_the_same_bytes(
 async def test_the_edges_of_a_source_are_fetched_once() -> None:
     async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
         url = URL(server.add("a", CONTENT))
-        source = await pin(client, url, PATIENT)
         cache = PageCache(PATIENT)
+        source = await pin(client, url, PATIENT, cache)
         readers = [Reader(client, source, url, PATIENT, cache) for _ in range(2)]
         for reader in readers:
             assert await read(reader, 100, len(CONTENT)) == CONTENT[100:]
-        assert [reader.bytes_fetched for reader in readers] == [len(CONTENT), 0]
+        # The first page came with the pin.
+        assert [reader.bytes_fetched for reader in readers] == [len(CONTENT) - PAGE_BYTES, 0]
 
 
 async def test_without_a_validator_nothing_is_kept() -> None:
     async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
         url = URL(server.add("a", CONTENT, etag=None, last_modified=None))
-        source = await pin(client, url, PATIENT)
         cache = PageCache(PATIENT)
+        source = await pin(client, url, PATIENT, cache)
         for _ in range(2):
             reader = Reader(client, source, url, PATIENT, cache)
             assert await read(reader, 0, 1000) == CONTENT[:1000]
@@ -86,17 +87,19 @@ async def test_stopping_early_stops_fetching_within_a_block() -> None:
     limits = MediaLimits(cache_bytes=0)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", bytes(8_000_000)))
-        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
+        cache = PageCache(limits)
+        reader = Reader(client, await pin(client, url, limits, cache), url, limits, cache)
         async with aclosing(reader.read(0, 8_000_000)) as pieces:
             await anext(pieces)
-        assert server.document("a").bytes_sent <= 1 + limits.block_min_bytes
+        assert server.document("a").bytes_sent <= PAGE_BYTES + limits.block_min_bytes
 
 
 async def test_a_reading_cannot_fetch_more_than_its_budget() -> None:
     limits = MediaLimits(cache_bytes=0, fetched_bytes_floor=0, fetched_bytes_per_byte=2.5)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", CONTENT))
-        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
+        cache = PageCache(limits)
+        reader = Reader(client, await pin(client, url, limits, cache), url, limits, cache)
         await read(reader, 0, len(CONTENT))
         await read(reader, 0, len(CONTENT))
         with pytest.raises(FanscribeError) as refused:
@@ -113,11 +116,12 @@ async def test_a_changed_source_is_never_mixed_in(
 ) -> None:
     async with RangeServer() as server, RangeClient(LOOPBACK, PATIENT) as client:
         url = URL(server.add("a", CONTENT, etag=etag, last_modified=last_modified))
-        source = await pin(client, url, PATIENT)
+        cache = PageCache(PATIENT)
+        source = await pin(client, url, PATIENT, cache)
         server.replace("a", bytes(len(CONTENT) + length))
-        reader = Reader(client, source, url, PATIENT, PageCache(PATIENT))
+        reader = Reader(client, source, url, PATIENT, cache)
         with pytest.raises(FanscribeError) as refused:
-            await read(reader, 0, 1000)
+            await read(reader, 0, PAGE_BYTES + 1)
         assert refused.value.reason is Reason.MEDIA_CHANGED
 
 
@@ -130,8 +134,9 @@ async def test_where_redirects_led_is_asked_for_anew_when_that_place_expires() -
     async with RangeServer(guard=ticket) as server, RangeClient(LOOPBACK, PATIENT) as client:
         server.add("a", CONTENT)
         url = URL(server.add("moved", b"", faults=[Fault(redirect="/a?ticket=1")]))
-        source = await pin(client, url, PATIENT)
-        reader = Reader(client, source, url, PATIENT, PageCache(replace(PATIENT, cache_bytes=0)))
+        cache = PageCache(replace(PATIENT, cache_bytes=0))
+        source = await pin(client, url, PATIENT, cache)
+        reader = Reader(client, source, url, PATIENT, cache)
         assert await read(reader, 0, 30_000) == CONTENT[:30_000]
         tickets.clear()
         with pytest.raises(FanscribeError) as refused:
@@ -146,7 +151,8 @@ async def test_a_reading_cannot_send_more_requests_than_its_budget() -> None:
     limits = MediaLimits(cache_bytes=0, requests_floor=10, bytes_per_request=len(CONTENT) + 1)
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", CONTENT))
-        reader = Reader(client, await pin(client, url, limits), url, limits, PageCache(limits))
+        cache = PageCache(limits)
+        reader = Reader(client, await pin(client, url, limits, cache), url, limits, cache)
         for start in range(10):
             await read(reader, start, start + 1)
         with pytest.raises(FanscribeError) as refused:

@@ -65,9 +65,9 @@ async def test_readings_side_by_side_get_their_own_bytes(
     )
     async with RangeServer() as server, RangeClient(LOOPBACK, limits) as client:
         url = URL(server.add("a", CONTENT))
-        source = await pin(client, url, limits)
-        server.document("a").faults = mishaps
         cache = PageCache(limits)
+        source = await pin(client, url, limits, cache)
+        server.document("a").faults = mishaps
 
         async def read(start: int, end: int, enough: int | None) -> None:
             start, end = sorted((start, end))

@@ -17,7 +17,7 @@ from fanscribe.media.gateway import Gateway
 from fanscribe.media.headers import NO_HEADERS, RequestHeaders
 from fanscribe.media.http import RangeClient
 from fanscribe.media.indexes import Indexes
-from fanscribe.media.limits import KIB, MediaLimits
+from fanscribe.media.limits import MediaLimits
 from fanscribe.media.pages import PageCache
 from fanscribe.media.parts import PartsCheck
 from fanscribe.media.policy import SourcePolicy
@@ -27,9 +27,6 @@ from fanscribe.media.recording import Recording, Strategy
 from fanscribe.media.source import Source
 from fanscribe.media.streams import DEFAULT_STREAM, StreamChoice
 from fanscribe.media.timeline import SAMPLE_RATE, Span, samples_of_us
-
-_VIEW_READ_ON_BYTES = 128 * KIB
-_SEEK_READ_ON_BYTES = 256 * KIB  # ffmpeg may only be looking around
 
 
 class MediaAccess:
@@ -81,7 +78,8 @@ class MediaAccess:
         """
         try:
             async with asyncio.timeout(self._limits.probe_deadline_s):
-                source = await pin(self._client, self._policy.check_url(url), self._limits, headers)
+                checked_url = self._policy.check_url(url)
+                source = await pin(self._client, checked_url, self._limits, self._cache, headers)
                 async with self._gateway.serving(self._reader(source)) as reading:
                     return await describe(reading, self._indexes, choice)
         except TimeoutError as error:
@@ -149,8 +147,7 @@ class MediaAccess:
             return
         if anchor is None:
             anchor = await self._anchor(reader, recording, span)
-        if not to_end:
-            reader.aim = _aim(recording, span, anchor)
+        reader.aim = _aim(recording, span, anchor)
         async with self._gateway.serving(reader, anchor) as reading:
             end_sample = None if to_end else span.end_sample
             arguments = extract_arguments(
@@ -212,5 +209,4 @@ def _aim(recording: Recording, span: Span, anchor: Anchor | None) -> Aim:
     return Aim(
         absolute_byte=begin_byte + rest_bytes * (span.end_sample - begin_sample) // rest_samples,
         length_bytes=rest_bytes * (run_up_samples + span.samples) // rest_samples,
-        read_on_after_bytes=_SEEK_READ_ON_BYTES if anchor is None else _VIEW_READ_ON_BYTES,
     )

@@ -38,7 +38,7 @@ def probe_arguments(url: str, streams: str) -> list[str]:
         "format=format_name,probe_score,nb_streams,start_time,duration"
         ":stream=index,codec_name,sample_rate,time_base,start_time,duration,channels"
         ":stream_tags=language:stream_disposition=default"
-        ":frame=pts_time,nb_samples,pkt_size,pkt_duration_time"
+        ":frame=pts_time,nb_samples,pkt_pos,pkt_size,pkt_duration_time"
     )
     select = ["-select_streams", streams, "-read_intervals", f"%+#{_PROBED_PACKETS}"]
     # Fragments of mp4 are not looked for: that would be reading the whole recording.

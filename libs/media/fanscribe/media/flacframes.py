@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
+from fanscribe.media.landmarks import JoinedError
 from fanscribe.media.limits import MIB
 from fanscribe.media.ranges import RangeReader
 from fanscribe.media.recording import Recording
@@ -27,6 +28,7 @@ class Frame:
     at: int
     start_sample: int
     samples: int
+    looks: bytes  # what is the same in all frames of a recording
 
 
 class FrameLayout:
@@ -37,7 +39,7 @@ class FrameLayout:
     preroll_us = 0  # frames stand alone
 
     def __init__(self, header_bytes: int, block_samples: int, rate: int, looks: bytes) -> None:
-        """`looks` are the first four bytes of a frame, without what may differ between frames.
+        """`looks` are those of its frames.
 
         `block_samples` is the length of all frames but the last, where they are numbered.
         """
@@ -47,14 +49,20 @@ class FrameLayout:
         self._looks = looks
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
-        """Return the frames."""
-        return [
-            Mark(offset + frame.at, self._us(frame.start_sample)) for frame in self._frames(data)
-        ]
+        """Return the frames. Raises JoinedError where all are another recording's."""
+        frames = list(self._frames(data))
+        own = [frame for frame in frames if frame.looks == self._looks]
+        if len(frames) > 1 and not own:  # a single one may be chance
+            raise JoinedError
+        return [Mark(offset + frame.at, self._us(frame.start_sample)) for frame in own]
 
     def end_us(self, data: bytes, offset: int) -> int | None:  # noqa: ARG002  `data` is enough
         """Return the end of the last frame."""
-        ends = [frame.start_sample + frame.samples for frame in self._frames(data)]
+        ends = [
+            frame.start_sample + frame.samples
+            for frame in self._frames(data)
+            if frame.looks == self._looks
+        ]
         return self._us(ends[-1]) if ends else None
 
     def anchor(self, start_byte: int) -> Anchor:
@@ -67,19 +75,14 @@ class FrameLayout:
     def _frames(self, data: bytes) -> Iterator[Frame]:
         at = data.find(self._looks[:2])
         while at >= 0:
-            head = data[at : at + _LONGEST_HEAD_BYTES]
-            # The third byte tells the sample rate, the fourth the sample size.
-            if (
-                len(head) > 4
-                and head[2] & 0x0F == self._looks[2]
-                and head[3] & 0x0F == self._looks[3]
-            ):
-                frame = self._frame(head, at)
-                if frame is not None:
-                    yield frame
+            frame = self._frame(data[at : at + _LONGEST_HEAD_BYTES], at)
+            if frame is not None:
+                yield frame
             at = data.find(self._looks[:2], at + 1)
 
     def _frame(self, head: bytes, at: int) -> Frame | None:
+        if len(head) <= 4:
+            return None
         number_bytes = max(1, 8 - (head[4] ^ 0xFF).bit_length())
         position = 4 + number_bytes
         number = _coded_number(head[4:position])
@@ -94,7 +97,13 @@ class FrameLayout:
         if _crc8(head[:position]) != head[position]:
             return None
         counts_samples = head[1] & _COUNTS_SAMPLES
-        return Frame(at, number if counts_samples else number * self._block_samples, samples)
+        start_sample = number if counts_samples else number * self._block_samples
+        return Frame(at, start_sample, samples, _looks(head))
+
+
+def _looks(head: bytes) -> bytes:
+    """Kind of block size, sample rate and sample size, of the first four bytes of a frame."""
+    return bytes([*head[:2], head[2] & 0x0F, head[3] & 0x0F])
 
 
 def audio_format(data: bytes) -> bytes | None:
@@ -148,5 +157,4 @@ async def open_frames(reader: RangeReader, recording: Recording) -> FrameLayout 
     rate = int.from_bytes(info[10:13], "big") >> 4
     if len(first) < 4 or first[0] != 0xFF or first[1] & 0xFE != 0xF8 or not rate:
         return None
-    looks = bytes([*first[:2], first[2] & 0x0F, first[3] & 0x0F])
-    return FrameLayout(position, int.from_bytes(info[2:4], "big"), rate, looks)
+    return FrameLayout(position, int.from_bytes(info[2:4], "big"), rate, _looks(first))

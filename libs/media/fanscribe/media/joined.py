@@ -15,9 +15,9 @@ from fanscribe.media.pages import PAGE_BYTES
 from fanscribe.media.ranges import RangeReader
 from fanscribe.runtime.errors import domain_error
 
-_NEAREST_BYTES: Final = 64 * KIB  # to the beginning: closer, nothing is looked for
+_NEAREST_BYTES: Final = PAGE_BYTES  # to the beginning: closer, nothing is looked for
 _REACH_BYTES: Final = 128 * KIB  # of a look: without pictures, marks are closer than that, mostly
-_FROM_END_BYTES: Final = (32 * KIB, 128 * KIB)
+_FROM_END_BYTES: Final = (8 * KIB, 32 * KIB, 128 * KIB)
 _AT_ONCE: Final = 8  # requests
 _STEP_BACK_US: Final = 1_000_000  # streams may lie so much beside one another
 _WRAPPED_US: Final = 12 * 3600 * 1_000_000  # the clock of MPEG-TS begins anew after 26 hours

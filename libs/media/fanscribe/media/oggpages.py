@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from fanscribe.media.anchor import Anchor, Mark
@@ -66,9 +67,9 @@ class PageLayout:
         self._rate = rate
 
     def marks(self, data: bytes, offset: int) -> list[Mark]:
-        """Return the ends of pages. Raises JoinedError where all are another recording's."""
+        """Return the ends of pages. Raises JoinedError where some are another recording's."""
         found = list(pages(data))
-        if found and self._serials.isdisjoint(page.serial for page in found):
+        if not self._serials.issuperset(page.serial for page in found):
             raise JoinedError
         return [
             Mark(offset + page.end, self._us(page.granule))
@@ -96,7 +97,8 @@ async def open_pages(reader: RangeReader, recording: Recording) -> PageLayout | 
     data = b""
     while len(data) < min(_MOST_HEADER_BYTES, reader.source.size_bytes):
         data += await reader.read_all(len(data), len(data) + _LOOK_BYTES + len(data))
-        streams = [page for page in pages(data) if page.is_first]
+        # Others that begin later are another recording's.
+        streams = list(takewhile(lambda page: page.is_first, pages(data)))
         if recording.stream_index >= len(streams):
             return None
         stream = streams[recording.stream_index]

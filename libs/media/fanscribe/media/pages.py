@@ -34,6 +34,11 @@ class PageCache:
             self._pages.move_to_end((source, page))
         return data
 
+    def put_head(self, source: Source, head: bytes) -> None:
+        """Keep the first page of a source, if it is to be kept."""
+        if self.keeps(source, 0) and len(head) == min(PAGE_BYTES, source.size_bytes):
+            self.put(source, 0, head)
+
     def put(self, source: Source, page: int, data: bytes) -> None:
         """Keep a page."""
         if (source, page) in self._pages:

@@ -186,8 +186,11 @@ def _told_s(container: dict[str, Any], stream: dict[str, Any], start_s: float) -
 def _estimated_s(frames: list[dict[str, Any]], size_bytes: int) -> float:
     """Guess the duration: as if the whole recording were like its first frames."""
     frame_bytes = sum(int(frame.get("pkt_size", 0)) for frame in frames)
+    # Pictures may lie between them.
+    positions = [int(frame.get("pkt_pos", 0)) for frame in frames]
+    reach_bytes = max(positions) - min(positions)
     duration_s = sum(float(frame.get("pkt_duration_time", 0)) for frame in frames)
-    return duration_s * size_bytes / max(1, frame_bytes)
+    return duration_s * size_bytes / max(1, frame_bytes, reach_bytes)
 
 
 async def packet_ends_us(reading: Reading, recording: Recording) -> AsyncGenerator[int, None]:

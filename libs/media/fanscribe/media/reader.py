@@ -33,9 +33,6 @@ class Aim:
 
     absolute_byte: int  # as if the whole recording had one bit rate
     length_bytes: int  # at that bit rate
-    # Whoever reads so much in sequence, not from the very beginning, goes on to there: then what is
-    # sure to be needed can be asked for at once.
-    read_on_after_bytes: int
 
     def byte(self, start: int) -> int:
         """Where reading from `start` probably ends: the nearer place, of two guesses."""
@@ -132,7 +129,8 @@ class Reader:
         if self.aim is not None and start < (aim_byte := self.aim.byte(start)):
             if position >= aim_byte:  # a little more, then more and more
                 wanted = position - aim_byte
-            elif start > 0 and read >= self.aim.read_on_after_bytes:
+            elif start > 0 and read >= 2 * self._limits.block_min_bytes:
+                # Whoever reads on, not from the very beginning, does not only look around.
                 wanted = max(min(wanted, aim_byte - position), self.aim.sure_byte(start) - position)
             else:
                 wanted = min(wanted, aim_byte - position)
@@ -222,17 +220,26 @@ def too_slow() -> FanscribeError:
 
 
 async def pin(
-    client: RangeClient, url: URL, limits: MediaLimits, headers: RequestHeaders = NO_HEADERS
+    client: RangeClient,
+    url: URL,
+    limits: MediaLimits,
+    cache: PageCache,
+    headers: RequestHeaders = NO_HEADERS,
 ) -> Source:
-    """Find out what is at `url`: its size and validator. Raises FanscribeError."""
+    """Find out what is at `url`: its size and validator. Raises FanscribeError.
+
+    The first page comes with it and is kept: everybody begins there.
+    """
     attempts = Attempts(limits)
     while True:
         try:
-            async with client.get(Target(url, headers), 0, 1) as answer:
-                await answer.body.readexactly(1)
-                return Source(
+            async with client.get(Target(url, headers), 0, PAGE_BYTES) as answer:
+                head = await answer.body.readexactly(answer.content.end)
+                source = Source(
                     str(url), answer.size_bytes, answer.etag, answer.last_modified, headers
                 )
+                cache.put_head(source, head)
+                return source
         except asyncio.IncompleteReadError:
             await attempts.failed(PassingError("ends its answers early"))
         except PassingError as failure:

@@ -53,10 +53,22 @@ class Cluster:
     media: MediaAccess
     url: str
 
-    async def job(self, language: str, splitters: int = 1, planned_chunks: int = 64) -> JobRun:
-        models = [Mishearing(seed) for seed in range(splitters)]
-        options = Options(30, 5, language, False, False, "")
-        return await run_job(self.media, self.url, models, options, planned_chunks=planned_chunks)
+    async def job(
+        self,
+        language: str,
+        splitters: int = 1,
+        *,
+        planned_chunks: int = 64,
+        slow_caller: bool = False,
+    ) -> JobRun:
+        return await run_job(
+            self.media,
+            self.url,
+            [Mishearing(seed) for seed in range(splitters)],
+            Options(30, 5, language, False, False, ""),
+            planned_chunks=planned_chunks,
+            slow_caller=slow_caller,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +112,9 @@ async def test_planning_no_further_ahead_than_the_next_chunk_changes_nothing(
 ) -> None:
     job = await cluster.job("de", planned_chunks=1)
     assert job.text == (await cluster.job("de", splitters=3)).text
+
+
+async def test_a_slow_caller_gets_all_of_the_text(cluster: Cluster) -> None:
+    job = await cluster.job("de", slow_caller=True)
+    assert job.text == (await cluster.job("de")).text
+    assert job.completed.segments == len(job.text)

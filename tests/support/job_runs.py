@@ -21,6 +21,7 @@ from fanscribe.orchestrator.scheduler import Scheduler
 from fanscribe.orchestrator.splitters import SplitterPool
 from fanscribe.runtime.errors import domain_error
 from fanscribe.splitter.worker import Model
+from tests.support.polling import eventually
 from tests.support.splitter import splitter
 
 
@@ -58,8 +59,12 @@ async def run_job(
     *,
     attempts: int = 1,
     planned_chunks: int = 64,
+    slow_caller: bool = False,
 ) -> JobRun:
-    """Run a job over one splitter for each model. Raises FanscribeError."""
+    """Run a job over one splitter for each model. Raises FanscribeError.
+
+    A slow caller takes the first text, and nothing more until all text is known.
+    """
     run = JobRun([])
     metrics = OrchestratorMetrics(run.registry)
     loop = asyncio.get_running_loop()
@@ -75,6 +80,8 @@ async def run_job(
 
     async def emit(event: Event) -> None:
         run.events.append(event)
+        if slow_caller and isinstance(event, Told):
+            await eventually(lambda: not job.outstanding_samples(), "all text is known")
 
     try:
         async with AsyncExitStack() as exits:

@@ -128,9 +128,10 @@ class TranscriptionJob:
             self._news.clear()
             if self._failure is not None:
                 raise self._failure
+            # Before the text is told: while a slow caller takes it, more may become known.
+            complete = self._ledger.complete
             await self._tell_text(emit)
             now_s = time.monotonic()
-            complete = self._ledger.complete
             if complete or now_s - last_progress_s >= _PROGRESS_AT_MOST_EVERY_S:
                 last_progress_s = now_s
                 await emit(self._progress())

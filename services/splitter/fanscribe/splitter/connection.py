@@ -15,9 +15,12 @@ from fanscribe.runtime.channels import CHANNEL_OPTIONS
 from fanscribe.runtime.tls import ClientCredentials
 from fanscribe.splitter.settings import SplitterSettings
 
-# gRPC looks a name that had no address up again after 1 s, 1.6 s, ... 120 s, and one whose
-# addresses are dead not within 30 s. A new connection looks at once.
-_PATIENCE_S: Final = 5.0
+# gRPC looks a name that had no address up again after 1 s, 1.6 s, ... 120 s. A new connection looks
+# at once; five seconds are as long as a cluster's DNS keeps that there is none.
+PATIENCE_S: Final = 5.0
+# With addresses it looks again when a connection ends, which Triton sees to, so that new replicas
+# are found; but not twice in 30 s, unless it is told otherwise.
+LOOKS_APART_S: Final = 5.0
 
 
 @dataclass(eq=False)
@@ -32,7 +35,7 @@ class _Channel:
     @property
     def hopeless(self) -> bool:
         """Whether it has not reached Triton for so long that another might."""
-        return self.lost_s is not None and time.monotonic() - self.lost_s >= _PATIENCE_S
+        return self.lost_s is not None and time.monotonic() - self.lost_s >= PATIENCE_S
 
 
 class Connection:
@@ -86,8 +89,12 @@ class Connection:
         return self._credentials.current() if self._credentials else None
 
     def _open(self, credentials: grpc.ChannelCredentials | None) -> _Channel:
-        # A name of several addresses is several Tritons, and they share the work.
-        options = [*CHANNEL_OPTIONS, ("grpc.lb_policy_name", "round_robin")]
+        options = [
+            *CHANNEL_OPTIONS,
+            # A name of several addresses is several Tritons, and they share the work.
+            ("grpc.lb_policy_name", "round_robin"),
+            ("grpc.dns_min_time_between_resolutions_ms", int(1000 * LOOKS_APART_S)),
+        ]
         if self._credentials is not None:
             options.extend(self._credentials.channel_options)
         client = triton.InferenceServerClient(

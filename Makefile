@@ -6,6 +6,7 @@ STAMP := $(VENV)/.set-up
 PEERS := .venv-whisperx
 PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
+PROMETHEUS := $(VENV)/prometheus/.set-up
 CONTROL_PLANE := $(VENV)/control-plane/.set-up
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 
@@ -34,13 +35,16 @@ $(STAMP): pyproject.toml $(wildcard deploy/setup/*.sh)
 $(HELM): deploy/setup/chart_tools.py deploy/setup/chart-tools.txt | $(STAMP)
 	@$(VENV)/bin/python $< && touch $@ || true
 
+$(PROMETHEUS): deploy/setup/prometheus.sh | $(STAMP)
+	@$< && touch $@ || true
+
 demo: setup ## Transcribe three minutes of real speech with a local stack
 	$(VENV)/bin/python -m demo
 
-test: setup $(HELM) ## Run the tests
+test: setup $(HELM) $(PROMETHEUS) ## Run the tests
 	$(PYTEST) -m "not slow and not cluster"
 
-test-all: setup $(HELM) ## Run all tests, those that take minutes too
+test-all: setup $(HELM) $(PROMETHEUS) ## Run all tests, those that take minutes too
 	$(PYTEST)
 
 lint: setup ## Check style, formatting and types
@@ -55,7 +59,7 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff format
 
 .PHONY: chart-check cluster-test images
-chart-check: setup $(HELM) ## Check the Helm chart alone
+chart-check: setup $(HELM) $(PROMETHEUS) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 
 # kube-apiserver and etcd, from the Go module proxy: five minutes on two cores. Without Go or the proxy

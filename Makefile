@@ -62,12 +62,12 @@ format: setup ## Format the code, and fix what can be fixed
 chart-check: setup $(HELM) $(PROMETHEUS) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 
-# kube-apiserver and etcd, from the Go module proxy: five minutes on two cores. Without Go or the proxy
-# their tests are skipped, and say so.
-$(CONTROL_PLANE): $(wildcard tests/cluster/programs/go.*)
+# kube-apiserver, etcd and the definitions of custom resources, from the Go module proxy: five minutes
+# on two cores. Without Go or the proxy their tests are skipped, and say so.
+$(CONTROL_PLANE): $(wildcard tests/cluster/programs/*)
 	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
-		-o $(CURDIR)/$(dir $@) tool && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
+		-o $(CURDIR)/$(dir $@) tool && GO=$(GO) ./definitions.sh $(CURDIR)/$(dir $@)definitions && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
 		echo "no API server: it takes Go, and the Go module proxy" >&2
 
 cluster-test: setup $(HELM) $(CONTROL_PLANE) ## Check the chart and the discovery on a real API server; needs Go

@@ -198,4 +198,4 @@ async def test_many_jobs_look_at_their_recordings_in_turns() -> None:
         for _ in range(100):
             group.create_task(planner.plan(RECORDING, macro, into(chunks), lambda _: None))
     assert len(chunks) == 300
-    assert media.most_at_once == 64
+    assert media.most_at_once == 32

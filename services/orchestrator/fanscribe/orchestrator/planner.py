@@ -19,9 +19,9 @@ from fanscribe.runtime.tracing import span
 
 # What is left after the last boundary is at least this share of a macro chunk.
 _SHORTEST_LAST: Final = 0.25
-# Looks at recordings at a time. Each takes an ffmpeg, 11 MB: hundreds of jobs that come at once
-# would be too many for an orchestrator's memory.
-_LOOKS: Final = 64
+# Looks at recordings at a time. Each takes an ffmpeg, 11 MB: those of hundreds of jobs that come at
+# once take more memory than an orchestrator has, and all of its time.
+_LOOKS: Final = 32
 
 
 @dataclass(frozen=True)

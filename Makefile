@@ -6,6 +6,7 @@ STAMP := $(VENV)/.set-up
 PEERS := .venv-whisperx
 PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
+PROMETHEUS := $(VENV)/prometheus/.set-up
 CONTROL_PLANE := $(VENV)/control-plane/.set-up
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 
@@ -34,13 +35,16 @@ $(STAMP): pyproject.toml $(wildcard deploy/setup/*.sh)
 $(HELM): deploy/setup/chart_tools.py deploy/setup/chart-tools.txt | $(STAMP)
 	@$(VENV)/bin/python $< && touch $@ || true
 
+$(PROMETHEUS): deploy/setup/prometheus.sh | $(STAMP)
+	@$< && touch $@ || true
+
 demo: setup ## Transcribe three minutes of real speech with a local stack
 	$(VENV)/bin/python -m demo
 
-test: setup $(HELM) ## Run the tests
+test: setup $(HELM) $(PROMETHEUS) ## Run the tests
 	$(PYTEST) -m "not slow and not cluster"
 
-test-all: setup $(HELM) ## Run all tests, those that take minutes too
+test-all: setup $(HELM) $(PROMETHEUS) ## Run all tests, those that take minutes too
 	$(PYTEST)
 
 lint: setup ## Check style, formatting and types
@@ -55,15 +59,15 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff format
 
 .PHONY: chart-check cluster-test images
-chart-check: setup $(HELM) ## Check the Helm chart alone
+chart-check: setup $(HELM) $(PROMETHEUS) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 
-# kube-apiserver and etcd, from the Go module proxy: five minutes on two cores. Without Go or the proxy
-# their tests are skipped, and say so.
-$(CONTROL_PLANE): $(wildcard tests/cluster/programs/go.*)
+# kube-apiserver, etcd and the definitions of custom resources, from the Go module proxy: five minutes
+# on two cores. Without Go or the proxy their tests are skipped, and say so.
+$(CONTROL_PLANE): $(wildcard tests/cluster/programs/*)
 	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
-		-o $(CURDIR)/$(dir $@) tool && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
+		-o $(CURDIR)/$(dir $@) tool && GO=$(GO) ./definitions.sh $(CURDIR)/$(dir $@)definitions && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
 		echo "no API server: it takes Go, and the Go module proxy" >&2
 
 cluster-test: setup $(HELM) $(CONTROL_PLANE) ## Check the chart and the discovery on a real API server; needs Go

@@ -33,6 +33,7 @@ from fanscribe.media.access import MediaAccess
 from fanscribe.media.timeline import SAMPLE_RATE
 from fanscribe.orchestrator.planner import MacroChunk
 from fanscribe.splitter.chunker import MicroChunk
+from fanscribe.splitter.connection import Connection
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.settings import SplitterSettings
 from fanscribe.splitter.transcription import ModelOptions, Transcriber, Transcript
@@ -155,7 +156,8 @@ async def _runs(arguments: argparse.Namespace, path: Path) -> list[Run]:
         planned = await plan(access, recording, MACRO_S * SAMPLE_RATE, REACH_S * SAMPLE_RATE)
         settings = SplitterSettings(inference_address=stack.inference.address)
         metrics = SplitterMetrics(CollectorRegistry())
-        async with Transcriber(settings, metrics) as transcriber:
+        async with Connection(settings) as connection:
+            transcriber = Transcriber(connection, settings, metrics)
             contest = Contest(path, host.url(_NAME), planned, transcriber)
             deeds = {"decoded": contest.decode, "transcribed": contest.transcribe}
             runs = []

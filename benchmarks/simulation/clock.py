@@ -28,8 +28,12 @@ class VirtualClock:
 
     def call_later(self, delay_s: float, call: Callable[[], object]) -> Alarm:
         """Call once, `delay_s` from now."""
+        return self.call_at(self.now_s + delay_s, call)
+
+    def call_at(self, at_s: float, call: Callable[[], object]) -> Alarm:
+        """Call once, at `at_s`."""
         alarm = Alarm(call)
-        heapq.heappush(self._due, (self.now_s + delay_s, next(self._numbers), alarm))
+        heapq.heappush(self._due, (at_s, next(self._numbers), alarm))
         return alarm
 
     def every(self, period_s: float, call: Callable[[], None], first_s: float) -> None:

@@ -8,10 +8,13 @@ from random import Random
 from typing import Final
 
 from benchmarks.simulation.clock import Alarm, VirtualClock
+from fanscribe.splitter.connection import LOOKS_APART_S, PATIENCE_S
 
 # gRPC looks a name without addresses up again after so long, each time longer.
 _FIRST_LOOK_S: Final = 1.0
 _LOOK_FACTOR: Final = 1.6
+# A splitter that reaches none connects anew when it asks next, every 2 s.
+_ANEW_S: Final = PATIENCE_S + 1
 
 
 @dataclass(eq=False)
@@ -107,7 +110,8 @@ class Channel:
     """A splitter's connections, one to each replica that it knows of, in turns.
 
     It looks the name up when it has no address, when a connection is lost, and when one has reached
-    its greatest age; never because there is a new replica.
+    its greatest age; never because there is a new replica. While it reaches none, it is made anew
+    every few seconds, and looks then.
     """
 
     def __init__(
@@ -117,23 +121,16 @@ class Channel:
         tritons: Tritons,
         *,
         age_s: float,
-        longest_look_s: float,
-        looks_apart_s: float,
         ready: Callable[[], object],
     ) -> None:
-        """`age_s` of 0: connections last; `ready` is called at the first address.
-
-        Without an address it looks again after up to `longest_look_s`; with some, after a
-        connection is lost, not before `looks_apart_s` have passed.
-        """
+        """`age_s` of 0: connections last; `ready` is called at the first address."""
         self._clock = clock
         self._random = random
         self._tritons = tritons
         self._age_s = age_s
-        self._longest_look_s = longest_look_s
-        self._looks_apart_s = looks_apart_s
         self._ready = ready
         self._known: deque[str] = deque()
+        self._anew_s = clock.now_s + _ANEW_S  # when another is made, if this one reaches none
         self._looked_s = -math.inf
         self._look_again_s = _FIRST_LOOK_S
         self._alarm: Alarm | None = None
@@ -146,6 +143,7 @@ class Channel:
         if lost := [name for name in self._known if name not in self._tritons.ready]:
             for name in lost:
                 self._known.remove(name)
+            self._anew_s = self._clock.now_s + _ANEW_S
             self._look()
         if self._known:
             self._tritons.ready[self._known[0]].send(window)
@@ -161,25 +159,33 @@ class Channel:
         if self._closed:
             return
         now_s = self._clock.now_s
-        early_s = self._looked_s + self._looks_apart_s - now_s
-        if self._found and early_s > 0:
-            self._look_after(early_s)
+        if not self._known and now_s >= self._anew_s:
+            self._anew_s = now_s + _ANEW_S
+            self._looked_s = -math.inf
+            self._look_again_s = _FIRST_LOOK_S
+        again_s = self._looked_s + LOOKS_APART_S
+        if self._found and again_s > now_s:
+            self._look_at(again_s)
             return
         self._looked_s = now_s
         self._known = deque(sorted(self._tritons.ready))
         self._random.shuffle(self._known)
-        first, self._found = not self._found, bool(self._known)
+        before, self._found = self._found, bool(self._known)
         if not self._found:
-            self._look_after(self._look_again_s * self._random.uniform(0.8, 1.2))
-            self._look_again_s = min(_LOOK_FACTOR * self._look_again_s, self._longest_look_s)
+            if before:
+                self._anew_s = now_s + _ANEW_S
+            self._look_at(now_s + self._look_again_s * self._random.uniform(0.8, 1.2))
+            self._look_again_s *= _LOOK_FACTOR
             return
         self._look_again_s = _FIRST_LOOK_S
         if self._age_s:
-            self._look_after(self._age_s * self._random.uniform(0.9, 1.1))
-        if first:
+            self._look_at(now_s + self._age_s * self._random.uniform(0.9, 1.1))
+        if not before:
             self._ready()
 
-    def _look_after(self, seconds: float) -> None:
+    def _look_at(self, at_s: float) -> None:
+        if not self._known:
+            at_s = min(at_s, self._anew_s)
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = self._clock.call_later(seconds, self._look)
+        self._alarm = self._clock.call_at(at_s, self._look)

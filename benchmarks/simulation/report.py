@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
 
 from benchmarks.simulation import scenarios as of
 from benchmarks.simulation.chart import Chart
@@ -15,9 +14,6 @@ GPU = Assumptions()
 CPU = Assumptions(throughput=20, least_batch_s=0.5)
 # A window stands for five: their number is what takes the time.
 COARSE = replace(GPU, window_s=100)
-# A splitter that looks for new replicas by itself, which it does not do yet.
-_LOOKING: Final[dict[str, Any]] = {"longest_look_s": 5, "looks_apart_s": 10}
-LOOKING = replace(GPU, **_LOOKING)
 
 REPLICAS = (1, 2, 4, 8, 16, 32, 64)
 _ONE = ("", "done s", "GPUs", "replica s", "node s")
@@ -75,9 +71,12 @@ def knobs(chart: Chart) -> str:
             f"connections last {seconds or 'for ever'}": one_recording(
                 of.connections(chart, seconds)
             )
-            for seconds in (30, 300, 0)
+            for seconds in (60, 300, 0)
         },
-        "splitters look for replicas": one_recording(of.connections(chart, 15), LOOKING),
+        **{
+            f"{windows} windows on the way": one_recording(of.on_the_way(chart, windows))
+            for windows in (8, 32)
+        },
         "without `waiting`": one_recording(of.without(chart, "waiting")),
         "without `done`": one_recording(of.without(chart, "done")),
         "throughput half of what is said": one_recording(chart, replace(GPU, throughput=100)),
@@ -90,13 +89,12 @@ def waiting_for_work(chart: Chart) -> str:
     """Short recordings from nothing, by how KEDA comes to know of them."""
     warm = replace(GPU, gpu=StartUp(0, 35, 600))
     rows = []
-    for name, scaled, changed in (
-        *((f"asks every {s} s", of.polling(chart, s), {}) for s in (1, 2, 5, 15, 30)),
-        ("is told (external-push)", chart, {"push": True}),
-        ("asks every 5 s; splitters look for replicas", of.connections(chart, 15), _LOOKING),
+    for name, scaled, push in (
+        *((f"asks every {s} s", of.polling(chart, s), False) for s in (1, 2, 5, 15, 30)),
+        ("is told (external-push)", chart, True),
     ):
         cells = [
-            f"{one_recording(scaled, replace(assumed, **changed), audio_s=audio_s).done_s:.0f}"
+            f"{one_recording(scaled, replace(assumed, push=push), audio_s=audio_s).done_s:.0f}"
             for assumed in (GPU, warm)
             for audio_s in (60, of.TEN_HOURS_S)
         ]
@@ -108,12 +106,18 @@ def waiting_for_work(chart: Chart) -> str:
 def lone_replica(chart: Chart) -> str:
     """Ten hours on the first CPU replica that is there, with more splitters than it can serve."""
     rows = []
-    for splitters, patience_s in ((32, 120), (8, 120), (32, 300), (8, 300)):
-        scaled = of.patience(of.splitters(chart, splitters), patience_s)
+    for splitters, windows, patience_s in (
+        (32, 32, 120),
+        (32, 32, 300),
+        (8, 32, 300),
+        (8, 16, 300),
+        (8, 8, 300),
+    ):
+        scaled = of.patience(of.on_the_way(of.splitters(chart, splitters), windows), patience_s)
         for name, fixed in (("one replica", Fixed(1, splitters)), ("from nothing", None)):
             one = one_recording(scaled, CPU, fixed=fixed)
             done = "fails" if one.jobs_failed else f"{one.done_s:.0f}"
-            rows.append((f"{splitters} splitters, {patience_s} s, {name}", done,
+            rows.append((f"{splitters} splitters, {windows} windows, {patience_s} s, {name}", done,
                          f"{one.attempts_failed:.0f}"))  # fmt: skip
     return markdown(("", "done s", "attempts that failed"), rows)
 
@@ -139,10 +143,8 @@ def loads(chart: Chart) -> Iterator[tuple[Case, str, dict[str, tuple[Load, Outco
 
 
 def _changes(chart: Chart, *, pauses: bool) -> dict[str, tuple[Chart, Assumptions]]:
-    looking = replace(COARSE, **_LOOKING)
     changes = {
         "as rendered": (chart, COARSE),
-        "splitters look for replicas": (of.connections(chart, 15), looking),
         "without `done`": (of.without(chart, "done"), COARSE),
         "without `waiting`": (of.without(chart, "waiting"), COARSE),
     }

@@ -155,6 +155,12 @@ def splitters(chart: Chart, replicas: int) -> Chart:
     return replace(chart, splitter=replace(chart.splitter, most=replicas))
 
 
+def on_the_way(chart: Chart, windows: int) -> Chart:
+    """Let each splitter have so many windows on Triton."""
+    settings = chart.splitter_settings.model_copy(update={"inference_in_flight": windows})
+    return replace(chart, splitter_settings=settings)
+
+
 def patience(chart: Chart, seconds: float) -> Chart:
     """Let splitters wait so long for a window's text."""
     settings = chart.splitter_settings.model_copy(update={"inference_timeout_s": seconds})

@@ -41,10 +41,6 @@ class Assumptions:
     cpu: StartUp = _CPU
     # From a pod that is ready to a stream to it: readiness probe, EndpointSlice, connection.
     discovery_s: float = 3
-    # gRPC looks up a name without addresses again after 1 s, 1.6 s, ... up to this.
-    longest_look_s: float = 120
-    # With addresses, it does not look again before this, whatever is lost or too old.
-    looks_apart_s: float = 30
     # KEDA is told of work, rather than asking for it.
     push: bool = False
 
@@ -202,8 +198,6 @@ class World:
             self._random,
             self._tritons,
             age_s=self._chart.connection_age_s,
-            longest_look_s=self._assumed.longest_look_s,
-            looks_apart_s=self._assumed.looks_apart_s,
             ready=lambda: self.clock.call_later(self._assumed.discovery_s, listed),
         )
 

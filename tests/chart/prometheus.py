@@ -6,13 +6,12 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from shutil import which
 
 import aiohttp
-import pytest
 
 from fanscribe.inference.launcher import free_ports
 from tests.chart.charts import resources
+from tests.chart.promtool import program
 from tests.support.polling import eventually
 
 # As the chart's PodMonitor, or its annotations, would label them.
@@ -35,10 +34,7 @@ class Prometheus:
     def __init__(
         self, session: aiohttp.ClientSession, folder: Path, targets: Sequence[str]
     ) -> None:
-        program = which("prometheus")
-        if program is None:
-            pytest.skip("no prometheus here: apt-get install --no-install-recommends prometheus")
-        self._program = program
+        self._program = program("prometheus")
         self._session = session
         self._folder = folder
         (self._port,) = free_ports("127.0.0.1", [0])
@@ -105,7 +101,7 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus_of(folder: Path, targets: Sequence[str]) -> AsyncIterator[Prometheus]:
-    """Run one with its files in `folder`; skips the test where there is none."""
+    """Run one with its files in `folder`."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         server = Prometheus(session, folder, targets)
         await server.start()

@@ -17,7 +17,7 @@ def _rule_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_alerts_are_validrules_of(tmp_path: Path) -> None:
+def test_alerts_are_valid(tmp_path: Path) -> None:
     promtool("check", "rules", _rule_file(tmp_path))
 
 
@@ -50,6 +50,34 @@ def test_alerts_are_validrules_of(tmp_path: Path) -> None:
             ],
             {"FanscribeChunksFail", "FanscribeInferenceFails"},
             id="work that fails",
+        ),
+        pytest.param(
+            [
+                series("fanscribe_backlog_audio_seconds", "0x80"),
+                series("fanscribe_jobs_total", "0+80x80", reason="OK"),
+                series("fanscribe_jobs_total", "0+20x80", reason="QUEUE_FULL"),
+            ],
+            {"FanscribeBudgetBurnsFast", "FanscribeBudgetBurnsSlow"},
+            id="jobs that fail here",
+        ),
+        pytest.param(
+            [
+                series("fanscribe_backlog_audio_seconds", "0x80"),
+                series("fanscribe_jobs_total", "0+90x80", reason="OK"),
+                series("fanscribe_jobs_total", "0+10x80", reason="INTERNAL"),
+            ],
+            {"FanscribeBudgetBurnsSlow"},
+            id="some jobs that fail here",
+        ),
+        pytest.param(
+            [
+                series("fanscribe_backlog_audio_seconds", "0x80"),
+                series("fanscribe_jobs_total", "0+60x80", reason="OK"),
+                series("fanscribe_jobs_total", "0+40x80", reason="MEDIA_NOT_FOUND"),
+                series("fanscribe_jobs_total", "0+1x40 40x40", reason="INTERNAL"),
+            ],
+            set(),
+            id="jobs that fail elsewhere, or did",
         ),
         pytest.param(
             [

@@ -31,6 +31,7 @@ def test_the_chart_carries_the_version_of_the_project() -> None:
         ("inference.weights.sha256=abc", "sha256"),
         ("inference.external.address=triton", "address"),
         ("splitter.extraEnv[0].nme=X", "nme"),
+        ("splitter.extraPodSpec.hostNetwork=true", "hostNetwork"),
         ("media.allowedNetworks[0]=10.0.0.0", "allowedNetworks"),
         ("autoscaling.prometheus.serverAddress=prometheus:9090", "serverAddress"),
         ("image.registry=example.com/", "registry"),

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.charts import ROOT
-from tests.cluster.control_plane import ControlPlane, control_plane
-
-CRDS = ROOT.parent / "shared/crds"
+from tests.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
-    """An API server with a namespace `speech`, and the custom resources where they are known."""
+    """An API server that knows the custom resources, with a namespace `speech`."""
     async with control_plane(tmp_path_factory.mktemp("cluster")) as plane:
         plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "speech"}})
         plane.apply(
@@ -40,7 +37,6 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Con
                 "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
             },
         )
-        if CRDS.is_dir():
-            plane.kubectl("apply", "--server-side", f"--filename={CRDS}")
-            plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=60s")
+        plane.kubectl("apply", "--server-side", f"--filename={program(PROGRAMS / 'definitions')}")
+        plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=60s")
         yield plane

@@ -11,24 +11,18 @@ import pytest
 import yaml
 
 from tests.chart.charts import CHART, HELMS, MATRIX, render, values_arguments
-from tests.cluster.conftest import CRDS
 from tests.cluster.control_plane import ControlPlane, program
-
-BUILT_IN = {"v1", "apps/v1", "autoscaling/v2", "networking.k8s.io/v1", "policy/v1"}
-BUILT_IN |= {"rbac.authorization.k8s.io/v1"}
 
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_the_api_server_accepts_every_field(cluster: ControlPlane, name: str) -> None:
-    rendered = [one for one in yaml.safe_load_all(render(name)) if one]
-    known = [one for one in rendered if CRDS.is_dir() or one["apiVersion"] in BUILT_IN]
     cluster.kubectl(
         "apply",
         "--server-side",
         "--dry-run=server",
         "--validate=strict",
         "--filename=-",
-        manifests=yaml.safe_dump_all(known),
+        manifests=render(name),
     )
 
 
@@ -123,9 +117,6 @@ def test_the_api_servers_own_addresses_are_looked_up(release: Release) -> None:
         release.helm("uninstall")
 
 
-@pytest.mark.skipif(
-    not CRDS.is_dir(), reason="no definitions of KEDA's resources beside the project"
-)
 @pytest.mark.parametrize("release", HELMS, indirect=True)
 def test_turning_autoscaling_on_leaves_replicas_alone(
     release: Release, cluster: ControlPlane

@@ -26,13 +26,16 @@ MAY_IMPORT = {
     "inference": {"runtime"},
     "client": {"v1", "runtime"},
 }
-# The one module, or package, of each third-party system.
+# The one package of each third-party system, or its modules.
 HOMES = {
-    "kubernetes": "services/orchestrator/fanscribe/orchestrator/discovery",
-    "tritonclient": "services/splitter/fanscribe/splitter/transcription",
-    "ffmpeg": "libs/media/fanscribe/media/ffmpeg",
-    "onnxruntime": "libs/media/fanscribe/media/speech",
-    "ctranslate2": "services/inference/model_repository",
+    "kubernetes": ("services/orchestrator/fanscribe/orchestrator/discovery",),
+    "tritonclient": (
+        "services/splitter/fanscribe/splitter/connection",
+        "services/splitter/fanscribe/splitter/transcription",
+    ),
+    "ffmpeg": ("libs/media/fanscribe/media/ffmpeg",),
+    "onnxruntime": ("libs/media/fanscribe/media/speech",),
+    "ctranslate2": ("services/inference/model_repository",),
 }
 
 

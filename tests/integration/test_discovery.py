@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,9 @@ from tests.support.endpoint_slices import (
 )
 from tests.support.polling import eventually
 
-IMPATIENT = Patience(first_backoff_s=0.01, longest_backoff_s=0.1, dns_poll_s=0.01, denied_s=0.1)
+IMPATIENT = Patience(
+    first_backoff_s=0.01, longest_backoff_s=0.1, dns_poll_s=0.01, denied_s=0.1, starting_s=0.1
+)
 ONE, TWO, THREE = "10.4.1.7:50051", "10.4.1.8:50051", "10.4.2.9:50051"
 BY_DNS = "10.4.9.9:50051"
 
@@ -266,6 +268,26 @@ async def test_where_it_is_denied_dns_stands_in_until_it_is_not(
     assert follower.sets[-1] == {BY_DNS, ONE}
 
 
+async def test_a_server_that_has_just_started_may_deny_what_it_allows(
+    server: EndpointSliceServer, names: Names, registry: CollectorRegistry
+) -> None:
+    patient = replace(IMPATIENT, starting_s=60)
+    async with following(discovery_of(names, registry, patience=patient), registry) as follower:
+        await follower.finds(ONE, TWO)
+        await server.vanish()
+        server.refusal = FORBIDDEN
+        await server.appear()
+        denied = {"source": "kubernetes", "reason": "denied"}
+        await eventually(
+            lambda: follower.metric("discovery_failures_total", **denied) >= 3, "it is refused"
+        )
+        server.refusal = None
+        server.put(endpoint_slice("b", [endpoint("10.4.2.9", 3)]))
+        await follower.finds(ONE, TWO, THREE)
+        assert follower.sets == [{ONE, TWO}, {ONE, TWO, THREE}]
+        assert not names.asked
+
+
 async def test_before_the_api_server_ever_answered_dns_stands_in(
     server: EndpointSliceServer, names: Names, registry: CollectorRegistry
 ) -> None:
@@ -344,7 +366,10 @@ def test_the_systems_resolver() -> None:
 
 
 def discovery_of(
-    names: Names, registry: CollectorRegistry, answer_s: float = 30
+    names: Names,
+    registry: CollectorRegistry,
+    answer_s: float = 30,
+    patience: Patience = IMPATIENT,
 ) -> KubernetesDiscovery:
     metrics = DiscoveryMetrics(registry)
     return KubernetesDiscovery(
@@ -352,7 +377,7 @@ def discovery_of(
         "grpc",
         DnsDiscovery("splitter.speech.svc", 50051, metrics, resolve=names.resolve),
         metrics,
-        IMPATIENT,
+        patience,
     )
 
 

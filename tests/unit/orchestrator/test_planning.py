@@ -58,6 +58,7 @@ class SyntheticMedia(MediaAccess):
         self._scan = scan
         self.anchored: list[Span] = []
         self.extractions = 0
+        self.at_once = self.most_at_once = 0
 
     @asynccontextmanager
     async def extent(self, _: Recording) -> AsyncIterator[Extent]:
@@ -84,7 +85,10 @@ class SyntheticMedia(MediaAccess):
     ) -> AsyncIterator[Extraction]:
         assert span.end_sample <= self._duration_samples, "there is nothing to be heard there"
         self.extractions += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         yield cast("Extraction", _Audio(span))
+        self.at_once -= 1
 
 
 RECORDING = Recording(
@@ -183,3 +187,15 @@ async def test_planning_waits_while_what_it_found_waits() -> None:
             assert media.extractions <= len(taken) + 3 + 1 + 2 * 2
         await planning
     assert [chunk.index for chunk in taken] == list(range(100))
+
+
+async def test_many_jobs_look_at_their_recordings_in_turns() -> None:
+    macro = 60 * SAMPLE_RATE
+    media = SyntheticMedia(3 * macro, None)
+    planner = Planner(media, SAMPLE_RATE, 2)
+    chunks: list[MacroChunk] = []
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(planner.plan(RECORDING, macro, into(chunks), lambda _: None))
+    assert len(chunks) == 300
+    assert media.most_at_once == 32

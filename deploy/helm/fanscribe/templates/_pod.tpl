@@ -96,6 +96,25 @@ topologySpreadConstraints:
         {{- include "fanscribe.selector" $ | nindent 8 }}
   {{- end }}
 {{- end }}
+{{- with $values.extraPodSpec }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* What runs before a service, or beside it where `restartPolicy: Always` says so. */}}
+{{- define "fanscribe.initContainers" -}}
+{{- $values := index .root.Values .component -}}
+{{- $own := "" -}}
+{{- if eq .component "inference" -}}{{- $own = include "fanscribe.weightsInit" .root | trim -}}{{- end -}}
+{{- if or $own $values.extraInitContainers }}
+initContainers:
+  {{- with $values.extraInitContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- with $own }}
+  {{- . | nindent 2 }}
+  {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Of a container: image, rights, resources, hook. */}}

@@ -30,7 +30,7 @@ class InferenceSettings(TlsServerSettings):
 
     # Connections are closed when they are so old, in seconds, so that clients find replicas that
     # have come since; what runs on them goes on. 0: never.
-    connection_age_s: float = Field(default=60.0, ge=0)
+    connection_age_s: float = Field(default=15.0, ge=0)
 
     # Triton reads its certificate once: it is started anew within so many seconds after the files
     # have changed, at a time of its own, so that several replicas do not go at once.

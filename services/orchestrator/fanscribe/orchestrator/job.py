@@ -80,11 +80,11 @@ class TranscriptionJob:
         self._trace_context = carrier()
         with stages.labels("job").time():
             with stages.labels("probe").time(), span("probe"):
-                self._recording = await self._parts.media.probe(
-                    self._url,
-                    self._headers,
-                    StreamChoice(self._options.audio_stream, self._options.audio_language),
-                )
+                choice = StreamChoice(self._options.audio_stream, self._options.audio_language)
+                async with self._parts.planner.looks:
+                    self._recording = await self._parts.media.probe(
+                        self._url, self._headers, choice
+                    )
             self._parts.metrics.recordings.labels(self._recording.strategy).inc()
             self._ledger = Ledger(self._recording.duration_samples)
             self._assembly = Assembly(self._ledger, self._options.language)

@@ -19,6 +19,9 @@ from fanscribe.runtime.tracing import span
 
 # What is left after the last boundary is at least this share of a macro chunk.
 _SHORTEST_LAST: Final = 0.25
+# Looks at recordings at a time. Each takes an ffmpeg, 11 MB: those of hundreds of jobs that come at
+# once take more memory than an orchestrator has, and all of its time.
+_LOOKS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,16 @@ class Planner:
     """
 
     def __init__(self, media: MediaAccess, reach_samples: int, searches: int) -> None:
+        """`searches` at a time for each recording."""
         self._media = media
         self._reach_samples = reach_samples
         self._searches = searches
+        self._looks = asyncio.Semaphore(_LOOKS)
+
+    @property
+    def looks(self) -> asyncio.Semaphore:
+        """Bounds what looks at recordings, for all jobs together: take one to probe."""
+        return self._looks
 
     async def plan(
         self,
@@ -111,7 +121,7 @@ class Planner:
         permits = asyncio.Semaphore(self._searches)
 
         async def search(position: int) -> int:
-            async with permits:
+            async with permits, self._looks:
                 with span("find boundary", nominal_sample=position):
                     boundary, bytes_fetched = await self._boundary(recording, position, reach)
                 fetched(bytes_fetched)

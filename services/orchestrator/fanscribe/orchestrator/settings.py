@@ -33,7 +33,8 @@ class OrchestratorSettings(DiscoverySettings, MediaSettings, TlsServerSettings):
     # Macro chunks of one recording that are planned before a splitter has room for them.
     planned_chunks: int = Field(default=64, ge=1)
     # Jobs at a time; more are refused.
-    max_jobs: int = Field(default=64, ge=1)
+    # Jobs at a time; more are refused. One that waits takes up to a quarter of a megabyte.
+    max_jobs: int = Field(default=256, ge=1)
     # Attempts at one macro chunk, in a row and without any text of it, before the job fails.
     chunk_attempts: int = Field(default=4, ge=1, le=20)
     # How long one attempt at a macro chunk may take before it is given to another splitter.

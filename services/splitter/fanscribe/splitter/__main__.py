@@ -10,6 +10,7 @@ from fanscribe.runtime.pages import pages
 from fanscribe.runtime.server import Bind, Server, stop_requested
 from fanscribe.runtime.settings import read_settings
 from fanscribe.runtime.tracing import tracing
+from fanscribe.splitter.connection import Connection
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.service import SplitterService
 from fanscribe.splitter.settings import SplitterSettings
@@ -35,8 +36,9 @@ async def serve(settings: SplitterSettings) -> None:
     with pages(registry, server.health, settings.host, settings.metrics_port) as metrics_port:
         async with (
             media_access as media,
-            Transcriber(settings, metrics) as transcriber,
+            Connection(settings) as connection,
         ):
+            transcriber = Transcriber(connection, settings, metrics)
             service = SplitterService(Worker(media, transcriber, metrics), slots, metrics)
             splitter_pb2_grpc.add_SplitterServicer_to_server(service, server.grpc)
             async with server.listening(bind, grace_s=1, tls=settings.server_tls) as bound:

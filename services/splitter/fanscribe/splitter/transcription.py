@@ -1,24 +1,20 @@
-"""The home of tritonclient: micro chunks go to the Whisper model as samples, text comes back."""
+"""Micro chunks go to the Whisper model as samples, text comes back."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import grpc
 import numpy as np
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from fanscribe.media.timeline import Span, ms_of
-from fanscribe.runtime.channels import CHANNEL_OPTIONS
 from fanscribe.runtime.errors import FanscribeError, Reason
-from fanscribe.runtime.tls import ClientCredentials
+from fanscribe.splitter.connection import Connection, status_of
 from fanscribe.splitter.metrics import SplitterMetrics
 from fanscribe.splitter.settings import SplitterSettings
 
@@ -80,47 +76,21 @@ class Transcript:
     joined_languages: frozenset[str] = frozenset()
 
 
-@dataclass(eq=False)
-class _Connection:
-    """A client of Triton, and with what it was made."""
-
-    client: triton.InferenceServerClient
-    credentials: grpc.ChannelCredentials | None
-    calls: int = 0  # that run on it
-
-
 class Transcriber:
-    """The Whisper model on Triton. An async context manager: it holds the connection.
+    """The Whisper model on Triton."""
 
-    Where its certificate is renewed, the next call opens another connection; the old one goes when
-    its last call has ended.
-    """
-
-    def __init__(self, settings: SplitterSettings, metrics: SplitterMetrics) -> None:
+    def __init__(
+        self, connection: Connection, settings: SplitterSettings, metrics: SplitterMetrics
+    ) -> None:
+        self._connection = connection
         self._settings = settings
         self._metrics = metrics
-        tls = settings.inference_tls
-        self._credentials = ClientCredentials(tls) if tls else None
         self._permits = asyncio.Semaphore(settings.inference_in_flight)
-
-    async def __aenter__(self) -> Self:
-        """Open the connection; nothing is sent yet."""
-        self._connection = self._connect()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connection; what runs on it is cancelled on Triton."""
-        await self._connection.client.close()
 
     async def ready(self) -> bool:
         """Ask whether the model can be used now."""
         try:
-            async with self._connected() as client:
+            async with self._connection.client() as client:
                 model = self._settings.inference_model
                 return bool(await client.is_model_ready(model, client_timeout=5))
         except InferenceServerException:
@@ -152,7 +122,7 @@ class Transcriber:
                 with self._metrics.inference_seconds.time():
                     return await self._infer(audio, options.encoded(speech))
             except InferenceServerException as error:
-                status = str(error.status() or "").removeprefix("StatusCode.")
+                status = status_of(error)
                 # A model that is still loading answers NOT_FOUND or says so in UNAVAILABLE.
                 if status != "UNAVAILABLE" or time.monotonic() + backoff_s > give_up:
                     raise _domain_error(status, error) from error
@@ -160,51 +130,18 @@ class Transcriber:
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
-    def _connect(self) -> _Connection:
-        # A name of several addresses is several Tritons, and they share the work.
-        options = [*CHANNEL_OPTIONS, ("grpc.lb_policy_name", "round_robin")]
-        credentials = None
-        if self._credentials is not None:
-            credentials = self._credentials.current()
-            options.extend(self._credentials.channel_options)
-        client = triton.InferenceServerClient(
-            self._settings.inference_address, creds=credentials, channel_args=options
-        )
-        return _Connection(client, credentials)
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[triton.InferenceServerClient]:
-        """Lend the connection for one call."""
-        renewed = self._credentials.current() if self._credentials else None
-        if renewed is not self._connection.credentials:
-            retired, self._connection = self._connection, self._connect()
-            await _close_if_idle(retired)
-        connection = self._connection
-        connection.calls += 1
-        try:
-            yield connection.client
-        finally:
-            connection.calls -= 1
-            if connection is not self._connection:
-                await _close_if_idle(connection)
-
     async def _infer(self, audio: NDArray[np.int16], options: bytes) -> Transcript:
         samples = triton.InferInput("AUDIO", [1, len(audio)], "INT16")
         samples.set_data_from_numpy(audio[np.newaxis, :])
         asked = triton.InferInput("OPTIONS", [1, 1], "BYTES")
         asked.set_data_from_numpy(np.array([[options]], dtype=np.object_))
-        async with self._connected() as client:
+        async with self._connection.client() as client:
             answer = await client.infer(
                 self._settings.inference_model,
                 [samples, asked],
                 client_timeout=self._settings.inference_timeout_s,
             )
         return _transcript(json.loads(answer.as_numpy("RESULT").item()))
-
-
-async def _close_if_idle(connection: _Connection) -> None:
-    if not connection.calls:
-        await connection.client.close()
 
 
 def _transcript(result: dict[str, Any]) -> Transcript:

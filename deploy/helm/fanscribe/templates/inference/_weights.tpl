@@ -70,62 +70,61 @@
 {{- define "fanscribe.weightsInit" -}}
 {{- $weights := .Values.inference.weights -}}
 {{- if include "fanscribe.weightsFetched" . }}
-initContainers:
-  - name: weights
-    imagePullPolicy: {{ .Values.image.pullPolicy }}
-    securityContext:
-      {{- toYaml .Values.containerSecurityContext | nindent 6 }}
-    {{- if eq $weights.source "huggingFace" }}
-    image: {{ include "fanscribe.image" (dict "root" . "component" "inference") }}
-    command: [python3, -c]
-    args:
-      - |
-        {{- .Files.Get "files/fetch_from_hub.py" | nindent 8 }}
-    {{- with $weights.huggingFace.secretName }}
-    envFrom:
-      - secretRef:
-          name: {{ . }}
-    {{- end }}
-    env:
-      {{- include "fanscribe.modelEnv" . | nindent 6 }}
-    {{- else }}
-    command: [sh, -c]
-    args:
-      - |
-        {{- .Files.Get "files/fetch_weights.sh" | nindent 8 }}
-    env:
-      - name: TARGET
-        value: {{ include "fanscribe.model" . }}
-      - name: SHA256
-        value: {{ $weights.sha256 | quote }}
-    {{- if eq $weights.source "image" }}
-      - name: SOURCE
-        value: {{ $weights.image.path | quote }}
-    image: {{ $weights.image.reference }}
-    {{- else }}
-      - name: REMOTE
-        value: {{ printf ":%s:%s" $weights.objectStorage.provider $weights.objectStorage.path | quote }}
-      {{- /* Whatever the pod's identity offers; `env` and the secret can say otherwise. */}}
-      {{- $defaults := dict "RCLONE_CONFIG" "" "RCLONE_S3_PROVIDER" "AWS" "RCLONE_S3_ENV_AUTH" true "RCLONE_GCS_ENV_AUTH" true "RCLONE_AZUREBLOB_ENV_AUTH" true }}
-      {{- include "fanscribe.settings" (dict "settings" (mergeOverwrite $defaults $weights.objectStorage.env) "prefix" "") | trim | nindent 6 }}
-    {{- with $weights.objectStorage.secretName }}
-    envFrom:
-      - secretRef:
-          name: {{ . }}
-    {{- end }}
-    image: {{ $weights.objectStorage.image }}
-    {{- end }}
-    {{- end }}
-    resources:
-      requests:
-        cpu: 100m
-        memory: 256Mi
-      limits:
-        memory: 2Gi
-    volumeMounts:
-      - name: weights
-        mountPath: /weights
-      - name: tmp
-        mountPath: /tmp
+- name: weights
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  securityContext:
+    {{- toYaml .Values.containerSecurityContext | nindent 4 }}
+  {{- if eq $weights.source "huggingFace" }}
+  image: {{ include "fanscribe.image" (dict "root" . "component" "inference") }}
+  command: [python3, -c]
+  args:
+    - |
+      {{- .Files.Get "files/fetch_from_hub.py" | nindent 6 }}
+  {{- with $weights.huggingFace.secretName }}
+  envFrom:
+    - secretRef:
+        name: {{ . }}
+  {{- end }}
+  env:
+    {{- include "fanscribe.modelEnv" . | nindent 4 }}
+  {{- else }}
+  command: [sh, -c]
+  args:
+    - |
+      {{- .Files.Get "files/fetch_weights.sh" | nindent 6 }}
+  env:
+    - name: TARGET
+      value: {{ include "fanscribe.model" . }}
+    - name: SHA256
+      value: {{ $weights.sha256 | quote }}
+  {{- if eq $weights.source "image" }}
+    - name: SOURCE
+      value: {{ $weights.image.path | quote }}
+  image: {{ $weights.image.reference }}
+  {{- else }}
+    - name: REMOTE
+      value: {{ printf ":%s:%s" $weights.objectStorage.provider $weights.objectStorage.path | quote }}
+    {{- /* Whatever the pod's identity offers; `env` and the secret can say otherwise. */}}
+    {{- $defaults := dict "RCLONE_CONFIG" "" "RCLONE_S3_PROVIDER" "AWS" "RCLONE_S3_ENV_AUTH" true "RCLONE_GCS_ENV_AUTH" true "RCLONE_AZUREBLOB_ENV_AUTH" true }}
+    {{- include "fanscribe.settings" (dict "settings" (mergeOverwrite $defaults $weights.objectStorage.env) "prefix" "") | trim | nindent 4 }}
+  {{- with $weights.objectStorage.secretName }}
+  envFrom:
+    - secretRef:
+        name: {{ . }}
+  {{- end }}
+  image: {{ $weights.objectStorage.image }}
+  {{- end }}
+  {{- end }}
+  resources:
+    requests:
+      cpu: 100m
+      memory: 256Mi
+    limits:
+      memory: 2Gi
+  volumeMounts:
+    - name: weights
+      mountPath: /weights
+    - name: tmp
+      mountPath: /tmp
 {{- end }}
 {{- end -}}

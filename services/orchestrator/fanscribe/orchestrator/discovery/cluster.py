@@ -31,13 +31,15 @@ class Patience:
     longest_backoff_s: float = 15.0
     dns_poll_s: float = 5.0  # while DNS stands in for it
     denied_s: float = 60.0  # then it is asked again whether it lets us
+    # One that has just started lets nobody in until it has read its rules, for a second or so.
+    starting_s: float = 10.0
 
 
 class KubernetesDiscovery:
     """Watches a Service's slices.
 
     While the API server does not answer, what was known holds; a watch that breaks goes on where it
-    was. Where the server does not let us, or has never answered, DNS stands in.
+    was. Where the server does not let us for long, or has never answered, DNS stands in.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class KubernetesDiscovery:
         self._dns = dns
         self._metrics = metrics
         self._patience = patience
-        self._warned = False
+        self._warned = ""  # of what
         self._slices: dict[str, Slice] = {}  # by name
         self._version = ""  # of the slices; empty: not known, to be listed
 
@@ -70,6 +72,7 @@ class KubernetesDiscovery:
         """Yield all addresses again and again, from whoever knows them."""
         patience, answered = self._patience, False
         backoff_s = patience.first_backoff_s
+        refused_s: float | None = None  # since when it does not let us
         while True:
             began_s, heard, denied = time.monotonic(), False, False
             try:
@@ -77,12 +80,16 @@ class KubernetesDiscovery:
                     async for found in session:
                         heard = answered = True
                         yield found
+                refused_s = None
             except ApiDeniedError as error:
-                denied = True
-                self._version = ""  # what DNS tells meanwhile may be newer
-                self._warn(error, "using DNS")
+                refused_s = began_s if refused_s is None else refused_s
+                denied = not answered or began_s - refused_s >= patience.starting_s
+                if denied:
+                    self._version = ""  # what DNS tells meanwhile may be newer
+                self._warn(error, denied)
             except ApiError as error:
-                self._warn(error, "keeping what is known" if answered else "using DNS")
+                refused_s = None
+                self._warn(error, not answered)
             if denied or not answered:
                 async with aclosing(self._from_dns(denied)) as stand_in:
                     async for found in stand_in:
@@ -103,7 +110,7 @@ class KubernetesDiscovery:
                 async for found in sets:
                     if self._warned:
                         _log.info("the API server tells the splitters again")
-                    self._warned = False
+                    self._warned = ""
                     self._metrics.listed("kubernetes", len(found))
                     yield found
         finally:
@@ -146,12 +153,13 @@ class KubernetesDiscovery:
                 return
             await asyncio.sleep(self._patience.dns_poll_s)
 
-    def _warn(self, error: ApiError, what_now: str) -> None:
-        """Count a failure, and log the first in a row."""
+    def _warn(self, error: ApiError, dns: bool) -> None:
+        """Count a failure, and log the first in a row, and the first with which DNS stands in."""
         self._metrics.failed("kubernetes", error.kind)
-        if not self._warned:
+        what_now = "using DNS" if dns else "keeping what is known"
+        if self._warned != what_now:
             _log.warning("the API server does not tell the splitters, %s: %s", what_now, error)
-        self._warned = True
+        self._warned = what_now
 
 
 def _name(one: Slice) -> str:

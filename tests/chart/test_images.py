@@ -81,7 +81,7 @@ async def _entry_point(
         f'#!/bin/sh\nexec {installation.binary} {options} --pinned-memory-pool-byte-size=0 "$@"\n'
     )
     program.chmod(0o755)
-    environment = installation.environment(folder / "backends", workers=1, threads=1)
+    environment = installation.environment(folder / "backends", threads=1)
     grpc, http, metrics = free_ports("127.0.0.1", [0, 0, 0])
     process = await asyncio.create_subprocess_exec(
         sys.executable, IMAGES / "triton_server.py", "--grpc-max-connection-age=300000",

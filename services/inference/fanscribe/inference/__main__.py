@@ -59,9 +59,7 @@ def _prepare(settings: InferenceSettings, folder: Path) -> TritonCommand:
     ports = free_ports(settings.host, [settings.port, settings.http_port, settings.metrics_port])
     return TritonCommand(
         binary=installation.binary,
-        environment=installation.environment(
-            folder / "backends", settings.effective_workers, settings.threads
-        ),
+        environment=installation.environment(folder / "backends", settings.threads),
         repository=folder / "models",
         backends=folder / "backends",
         shared_memory_prefix=folder.name,

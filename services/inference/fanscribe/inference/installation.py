@@ -8,11 +8,9 @@ import sysconfig
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
 
 from fanscribe.inference.errors import SetupError
 
-_GIB: Final = 1024**3
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -44,8 +42,8 @@ class Installation:
         for library in self._libraries.glob("libpython*.so*"):
             (backend / library.name).symlink_to(_shared_library())
 
-    def environment(self, backends: Path, workers: int, threads: int) -> dict[str, str]:
-        """Environment for the server: its libraries, this Python, `threads` for each worker.
+    def environment(self, backends: Path, threads: int) -> dict[str, str]:
+        """Environment for the server: its libraries, this Python, `threads` for each model.
 
         `backends` is the folder that `copy_backend` filled.
         """
@@ -57,25 +55,10 @@ class Installation:
             "LD_LIBRARY_PATH": ":".join(libraries),
             # The stub ignores PYTHONPATH; it takes the packages of the first `python3` it finds.
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-            "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", _kept_memory(workers)),
-            # One thread for each worker, in numpy too.
+            # One thread for each instance, in numpy too.
             "OMP_NUM_THREADS": str(threads),
             "OPENBLAS_NUM_THREADS": str(threads),
         }
-
-
-def _kept_memory(workers: int) -> str:
-    """Tell malloc to keep what is freed, in few arenas.
-
-    Tensors come and go, and fresh pages for each cost a twentieth of the CPU. Many arenas would each
-    keep as much as they ever had.
-    """
-    tunables = {
-        "mmap_threshold": 4 * _GIB,
-        "trim_threshold": 8 * _GIB,
-        "arena_max": max(1, workers // 2),
-    }
-    return ":".join(f"glibc.malloc.{name}={value}" for name, value in tunables.items())
 
 
 def find_installation() -> Installation:

@@ -5,10 +5,11 @@ so windows that wait for the same kind of thing can be served together, whatever
 """
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from fanscribe_whisper import guards
-from fanscribe_whisper.decoder import Alignment
+from fanscribe_whisper.decoder import MAX_POSITIONS, Alignment
 from fanscribe_whisper.excerpts import FULL_PADDING, Excerpt, Padding, Window, whole
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -19,6 +20,9 @@ FEW_BEAMS: Final = Search(beams=3)
 BEAMS: Final = Search(beams=5)
 # What failed with all beams may not repeat itself.
 UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
+
+# More leaves the decoder no positions to go on with.
+MOST_KNOWN: Final = MAX_POSITIONS - 48
 
 T = TypeVar("T")
 # Yields what is wanted, is sent its answer, and returns what came of it.
@@ -38,7 +42,7 @@ class Scrutiny:
         first = yield from self._decoded(whole(window), GREEDY)
         if not self._guarded:
             return [first]
-        best = yield from self._settled(first)
+        best = yield from self._continued((yield from self._settled(first)))
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
@@ -76,6 +80,42 @@ class Scrutiny:
                 best = self._better(best, second)
         return best
 
+    def _continued(self, best: Hypothesis) -> Asking[Hypothesis]:
+        """Go on where a text ends before the speech does, for as long as that finds words.
+
+        The decoder likes to stop at a pause. What it hears when it may not knows all that was said
+        before, unlike what is decoded by itself.
+        """
+        while known := self._told_early(best):
+            more = yield Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
+            more = self._without_loop(more)
+            if not self._goes_on(best, more):
+                break
+            best = _joined(best, more, len(more.tokens) - len(known))
+        return best
+
+    def _goes_on(self, first: Hypothesis, both: Hypothesis) -> bool:
+        """Whether the text of `both` has more to say than that of `first`, and can be trusted."""
+        new = both.text[len(first.text) :]
+        return (
+            bool(new)
+            and both.avg_logprob >= guards.FAILED_LOGPROB
+            and not guards.echoing(new, first.text)
+            and not guards.looping(both, self._vocabulary)
+        )
+
+    def _told_early(self, best: Hypothesis) -> tuple[int, ...]:
+        """Return the tokens of a text that ends early, to go on after; none if it does not."""
+        segments = guards.segments_of(best, self._vocabulary)
+        if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
+            return ()
+        text = list(best.tokens)
+        while text[-1] >= self._vocabulary.timestamp_begin:
+            text.pop()
+        # The end of what was told is the beginning of what was not.
+        known = (*text, *[self._vocabulary.timestamp(segments[-1].end_ms)] * 2)
+        return known if len(best.excerpt.prompt) + len(known) < MOST_KNOWN else ()
+
     def _decoded(
         self, excerpt: Excerpt, search: Search, padding: Padding | None = None
     ) -> Asking[Hypothesis]:
@@ -111,6 +151,15 @@ class Scrutiny:
         return guards.failed(hypothesis, self._vocabulary)
 
 
+def _joined(first: Hypothesis, both: Hypothesis, new_tokens: int) -> Hypothesis:
+    """Let a text that goes on after another be as sure as the two are on average."""
+    told = len(first.tokens)
+    sum_logprob = first.avg_logprob * told + both.avg_logprob * new_tokens
+    return replace(both, avg_logprob=sum_logprob / (told + new_tokens))
+
+
 def _echoing(hypothesis: Hypothesis) -> bool:
     prompted = bool(hypothesis.excerpt.prompt) and not guards.silent(hypothesis)
-    return prompted and guards.echoing(hypothesis, hypothesis.excerpt.window.options.initial_prompt)
+    return prompted and guards.echoing(
+        hypothesis.text, hypothesis.excerpt.window.options.initial_prompt
+    )

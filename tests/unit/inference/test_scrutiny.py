@@ -40,7 +40,7 @@ def test_a_text_that_ends_before_the_speech_goes_on(vocabulary: Vocabulary) -> N
     assert -0.6 < found.avg_logprob < -0.2
     assert isinstance(first, Decoding)
     assert (first.search, first.known) == (GREEDY, ())
-    # From the encoder output at hand, after all that was said and the time where that ends, twice.
+    # From the encoder output at hand, after what was said last and the time where that ends, twice.
     assert isinstance(more, Decoding)
     assert (more.search, more.heard) == (FEW_BEAMS, early)
     assert more.known == (*early.tokens, early.tokens[-1])

@@ -4,7 +4,7 @@ Everything here is about one window. What it wants of the decoder it yields, and
 so windows that wait for the same kind of thing can be served together, whatever each is about.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -83,38 +83,54 @@ class Scrutiny:
     def _continued(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Go on where a text ends before the speech does, for as long as that finds words.
 
-        The decoder likes to stop at a pause. What it hears when it may not knows all that was said
+        The decoder likes to stop at a pause. What it hears when it may not knows what was said just
         before, unlike what is decoded by itself.
         """
-        while known := self._told_early(best):
+        while known := self._last_told(best):
             more = yield Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
-            more = self._without_loop(more)
-            if not self._goes_on(best, more):
+            both = self._without_loop(self._joined(best, more, known))
+            if more.avg_logprob < guards.FAILED_LOGPROB or not self._goes_on(best, both):
                 break
-            best = _joined(best, more, len(more.tokens) - len(known))
+            best = both
         return best
+
+    def _last_told(self, best: Hypothesis) -> tuple[int, ...]:
+        """Return the last segment of a text that ends early, to go on after; none if it does not.
+
+        To give the decoder all of the text would take as long as it took to find it.
+        """
+        segments = guards.segments_of(best, self._vocabulary)
+        if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
+            return ()
+        last = segments[-1]
+        begin, end = map(self._vocabulary.timestamp, (last.start_ms, last.end_ms))
+        # The end of what was told is the beginning of what was not.
+        known = (begin, *last.tokens, end, end)
+        return known if len(best.excerpt.prompt) + len(known) < MOST_KNOWN else ()
+
+    def _joined(self, first: Hypothesis, more: Hypothesis, known: Sequence[int]) -> Hypothesis:
+        """Put together a text and what goes on after it; as sure as the two are on average."""
+        told = list(first.tokens)
+        while told[-1] >= self._vocabulary.timestamp_begin:
+            told.pop()
+        new = more.tokens[len(known) :]
+        tokens = [*told, *known[-2:], *new]
+        sum_logprob = first.avg_logprob * len(told) + more.avg_logprob * len(new)
+        return replace(
+            more,
+            tokens=tokens,
+            text=self._vocabulary.decode(tokens).strip(),
+            avg_logprob=sum_logprob / (len(told) + len(new)),
+        )
 
     def _goes_on(self, first: Hypothesis, both: Hypothesis) -> bool:
         """Whether the text of `both` has more to say than that of `first`, and can be trusted."""
         new = both.text[len(first.text) :]
         return (
             bool(new)
-            and both.avg_logprob >= guards.FAILED_LOGPROB
             and not guards.echoing(new, first.text)
             and not guards.looping(both, self._vocabulary)
         )
-
-    def _told_early(self, best: Hypothesis) -> tuple[int, ...]:
-        """Return the tokens of a text that ends early, to go on after; none if it does not."""
-        segments = guards.segments_of(best, self._vocabulary)
-        if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
-            return ()
-        text = list(best.tokens)
-        while text[-1] >= self._vocabulary.timestamp_begin:
-            text.pop()
-        # The end of what was told is the beginning of what was not.
-        known = (*text, *[self._vocabulary.timestamp(segments[-1].end_ms)] * 2)
-        return known if len(best.excerpt.prompt) + len(known) < MOST_KNOWN else ()
 
     def _decoded(
         self, excerpt: Excerpt, search: Search, padding: Padding | None = None
@@ -149,13 +165,6 @@ class Scrutiny:
 
     def _failed(self, hypothesis: Hypothesis) -> bool:
         return guards.failed(hypothesis, self._vocabulary)
-
-
-def _joined(first: Hypothesis, both: Hypothesis, new_tokens: int) -> Hypothesis:
-    """Let a text that goes on after another be as sure as the two are on average."""
-    told = len(first.tokens)
-    sum_logprob = first.avg_logprob * told + both.avg_logprob * new_tokens
-    return replace(both, avg_logprob=sum_logprob / (told + new_tokens))
 
 
 def _echoing(hypothesis: Hypothesis) -> bool:

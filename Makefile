@@ -14,7 +14,13 @@ GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 BUILDER ?= docker
 REGISTRY ?=
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-BUILD = $(BUILDER) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD)
+# Base images in place of those that the Dockerfiles name, and what the builder is told beside:
+# BUILD_FLAGS="--network host --volume /etc/pip.conf:/etc/pip.conf:ro", where pip has a mirror of its own.
+PYTHON_IMAGE ?=
+TRITON_IMAGE ?=
+BUILD_FLAGS ?=
+BUILD = $(BUILDER) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) $(BUILD_FLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format protos bench bench-peers bench-accuracy \
@@ -77,7 +83,7 @@ images: ## Build the container images (BUILDER=podman, REGISTRY=example.com/spee
 	$(BUILD) -t $(REGISTRY)fanscribe-orchestrator:$(VERSION) --build-arg SERVICE=orchestrator -f deploy/docker/service.Dockerfile .
 	$(BUILD) -t $(REGISTRY)fanscribe-splitter:$(VERSION) --build-arg SERVICE=splitter -f deploy/docker/service.Dockerfile .
 	$(BUILD) -t $(REGISTRY)fanscribe-inference-cpu:$(VERSION) -f deploy/docker/inference-cpu.Dockerfile .
-	$(BUILD) -t $(REGISTRY)fanscribe-inference-gpu:$(VERSION) -f deploy/docker/inference-gpu.Dockerfile .
+	$(BUILD) -t $(REGISTRY)fanscribe-inference-gpu:$(VERSION) $(if $(TRITON_IMAGE),--build-arg TRITON_IMAGE=$(TRITON_IMAGE)) -f deploy/docker/inference-gpu.Dockerfile .
 
 protos: setup ## Generate the Python modules of protos/ anew
 	$(VENV)/bin/python protos/generate.py

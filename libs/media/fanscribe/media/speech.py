@@ -2,10 +2,15 @@
 
 import functools
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+
+# onnxruntime 1.29 and newer report to Microsoft unless this is set before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 from numpy.typing import NDArray
 

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import resource
 import shutil
 import subprocess
 import tomllib
@@ -20,6 +19,8 @@ REGISTRY: Final = "localhost/fanscribe-test/"
 # Where both are, runc: Debian's crun refuses the cgroups of some machines.
 PODMAN: Final = ("podman", "--runtime", "runc") if shutil.which("runc") else ("podman",)
 
+# Podman would raise both beyond what root may in some machines; a container needs far less.
+_LIMITS: Final = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
 _BUILD_S: Final = 1500
 _COMMAND_S: Final = 60
 _READY_S: Final = 120
@@ -113,7 +114,7 @@ async def container(
         "run", "--detach", "--network=host",
         "--user=1000:1000", "--cap-drop=ALL", "--security-opt=no-new-privileges",
         "--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp:rw,mode=1777",
-        *_own_limits(), *options,
+        *_LIMITS, *options,
         *(f"--env=FANSCRIBE_{name}={value}" for name, value in settings.items()),
         f"{REGISTRY}fanscribe-{image}:{image_version()}",
     )  # fmt: skip
@@ -128,10 +129,3 @@ async def container(
         raise
     finally:
         podman("rm", "--force", one.identity)
-
-
-def _own_limits() -> list[str]:
-    # Podman would raise them, which not every root may.
-    limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
-    own = {name: resource.getrlimit(limit) for name, limit in limits.items()}
-    return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in own.items()]

@@ -81,4 +81,4 @@ def test_images_say_what_they_are(image: str) -> None:
     assert labels["org.opencontainers.image.title"] == f"fanscribe-{image}"
     assert labels["org.opencontainers.image.version"] == version
     assert told["Config"]["User"] == "1000:1000"
-    assert told["Config"]["Healthcheck"]["Test"][:2] == ["CMD", "healthcheck"]
+    assert told["Healthcheck"]["Test"][:2] == ["CMD", "healthcheck"]

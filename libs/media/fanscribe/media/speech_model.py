@@ -7,13 +7,18 @@ image, whose rows the convolutions do not mix: the same sums, a third of the tim
 
 import functools
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper
+
+# onnxruntime 1.29 and newer report to Microsoft unless this is set before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 # Nodes of the shipped graph: where frames [frames, samples] become a batch of one channel, and
 # where what the encoder made of them, [frames, channels, 1], is given to the LSTM.

@@ -42,7 +42,8 @@ class Scrutiny:
         first = yield from self._decoded(whole(window), GREEDY)
         if not self._guarded:
             return [first]
-        best = yield from self._continued((yield from self._settled(first)))
+        best = yield from self._rescued((yield from self._settled(first)))
+        best = yield from self._continued(best)
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
@@ -63,9 +64,8 @@ class Scrutiny:
     def _settled(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Cut off a loop, decode again what is not sure, and keep the best.
 
-        First without the prompt, if that is all there is; then with a few beams, from the encoder
-        output at hand; what failed for good with full padding, as Whisper was trained; at
-        last with repeats forbidden.
+        Without the prompt, if that is all there is; and with a few beams, from the encoder output
+        at hand.
         """
         best = self._without_loop(best)
         if _echoing(best):
@@ -74,6 +74,14 @@ class Scrutiny:
         if best.search == GREEDY and (self._failed(best) or guards.unsure(best)):
             again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
             best = self._better(best, (yield again))
+        return best
+
+    def _rescued(self, best: Hypothesis) -> Asking[Hypothesis]:
+        """Decode again what failed for good, and keep the best.
+
+        With full padding, as Whisper was trained; at last with repeats forbidden. That is dear, and
+        finds nothing more in a stretch that has failed by itself.
+        """
         for search in (BEAMS, UNREPEATED):
             if self._failed(best):
                 second = yield from self._decoded(best.excerpt_again(), search, FULL_PADDING)
@@ -88,7 +96,7 @@ class Scrutiny:
         """
         while known := self._last_told(best):
             more = yield Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
-            both = self._without_loop(self._joined(best, more, known))
+            both = self._without_loop(self._joined(best, more, known), suspect=True)
             if more.avg_logprob < guards.FAILED_LOGPROB or not self._goes_on(best, both):
                 break
             best = both

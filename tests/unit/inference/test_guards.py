@@ -61,6 +61,18 @@ def test_the_same_twice_is_a_loop_only_in_a_hurry(vocabulary: Vocabulary) -> Non
         assert guards.looping(heard, vocabulary) == loop
 
 
+def test_the_same_twice_in_a_hurried_segment_is_a_loop_however_slow_the_rest_is(
+    vocabulary: Vocabulary,
+) -> None:
+    def loops(end_ms: int) -> bool:
+        rest = (0, "It is printed in letters", 6000)
+        last = (6000, "which are an exact copy which are an exact copy of it", end_ms)
+        return guards.looping(hypothesis(vocabulary, rest, last), vocabulary)
+
+    assert loops(8500)
+    assert not loops(9500)
+
+
 @given(WORDS, st.integers(2, 5))
 def test_a_repeat_is_one(words: list[str], run: int) -> None:
     at = guards.first_repeat(words, run)

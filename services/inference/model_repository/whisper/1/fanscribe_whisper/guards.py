@@ -86,11 +86,13 @@ def looping(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
     return (
         hypothesis.truncated
         or hypothesis.compression_ratio > MAX_COMPRESSION_RATIO
+        or _doubled(hypothesis.text, hypothesis.excerpt.speech_ms or hypothesis.excerpt.audio_ms)
         or any(
-            _hurried(segment, vocabulary, hypothesis.language)
+            _hurried(text, segment.end_ms - segment.start_ms, hypothesis.language)
+            or _doubled(text, segment.end_ms - segment.start_ms)
             for segment in segments_of(hypothesis, vocabulary)
+            for text in [vocabulary.decode(segment.tokens)]
         )
-        or _doubled(hypothesis)
     )
 
 
@@ -224,19 +226,17 @@ def _around_speech(excerpt: Excerpt, start_ms: int, end_ms: int) -> tuple[int, i
     )
 
 
-def _hurried(segment: Segment, vocabulary: Vocabulary, language: str) -> bool:
-    text = vocabulary.decode(segment.tokens)
+def _hurried(text: str, time_ms: int, language: str) -> bool:
     if is_unspaced(language):
         count, least, most_per_s = len(text), RATED_CHARACTERS, MAX_CHARACTERS_PER_S
     else:
         count, least, most_per_s = len(text.split()), RATED_WORDS, MAX_WORDS_PER_S
-    return count >= least and count * 1000 > most_per_s * (segment.end_ms - segment.start_ms)
+    return count >= least and count * 1000 > most_per_s * time_ms
 
 
-def _doubled(hypothesis: Hypothesis) -> bool:
+def _doubled(text: str, time_ms: int) -> bool:
     """Whether it says the same twice in a row, and more than is easily said in the time."""
-    words = [_bare(word) for word in hypothesis.text.split()]
-    time_ms = hypothesis.excerpt.speech_ms or hypothesis.excerpt.audio_ms
+    words = [_bare(word) for word in text.split()]
     if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
         return False
     return any(

@@ -19,6 +19,7 @@ from fanscribe.inference.launcher import free_ports
 from tests.support.certificates import Authority, Identity
 from tests.support.polling import eventually
 
+LOOPBACK = "127.0.0.1"
 PROGRAMS = Path(sys.prefix) / "control-plane"
 ADMIN_TOKEN = "admin"  # noqa: S105  of a server that lives as long as the test
 _START_S = 90
@@ -41,6 +42,8 @@ class ControlPlane:
     port: int
     etcd_ports: tuple[int, int]
     _proxy: Identity
+    address: str = LOOPBACK
+    """Where the API server listens. Pods, where there are any, must reach it."""
     _processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     @property
@@ -51,7 +54,7 @@ class ControlPlane:
     def kubeconfig_of(self, name: str, token: str) -> Path:
         """Write one for whoever holds a token."""
         cluster = {
-            "server": f"https://127.0.0.1:{self.port}",
+            "server": f"https://{self.address}:{self.port}",
             "certificate-authority": str(self.folder / "certificates/apiserver.crt"),
         }
         context = {"cluster": "test", "user": name, "namespace": "speech"}
@@ -101,7 +104,7 @@ class ControlPlane:
         await self.start(
             PROGRAMS / "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{self.etcd_ports[0]}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self.address}",
             f"--secure-port={self.port}",
             f"--cert-dir={folder / 'certificates'}",
             f"--token-auth-file={folder / 'tokens.csv'}",
@@ -110,8 +113,9 @@ class ControlPlane:
             f"--service-account-key-file={folder / 'service-accounts.pem'}",
             f"--service-account-signing-key-file={folder / 'service-accounts.pem'}",
             "--service-cluster-ip-range=10.96.0.0/16",
-            # Endpoints may not be on the loopback interface; the tests write their own.
-            "--endpoint-reconciler-type=none",
+            # Endpoints may not be on the loopback interface: then the tests write their own.
+            f"--endpoint-reconciler-type={'none' if self.address == LOOPBACK else 'lease'}",
+            "--kubelet-preferred-address-types=InternalIP",
             # How it shows itself to servers behind it: that of KEDA's metrics.
             f"--requestheader-client-ca-file={proxy.ca_file}",
             "--requestheader-username-headers=X-Remote-User",
@@ -177,14 +181,14 @@ class ControlPlane:
 
 
 @asynccontextmanager
-async def control_plane(folder: Path) -> AsyncIterator[ControlPlane]:
+async def control_plane(folder: Path, address: str = LOOPBACK) -> AsyncIterator[ControlPlane]:
     """Run one, with its files in `folder`; skips the test where it cannot."""
     for name in ("etcd", "kube-apiserver"):
         program(PROGRAMS / name)
     openssl = which("openssl")
     if openssl is None:
         pytest.skip("no openssl here, which makes the key of service accounts")
-    port, *etcd_ports = free_ports("127.0.0.1", [0, 0, 0])
+    port, *etcd_ports = free_ports(LOOPBACK, [0, 0, 0])
     (folder / "tokens.csv").write_text(f"{ADMIN_TOKEN},admin,1,system:masters\n")
     key = await asyncio.create_subprocess_exec(
         *(openssl, "genrsa", "-out", folder / "service-accounts.pem", "2048"),
@@ -192,7 +196,7 @@ async def control_plane(folder: Path) -> AsyncIterator[ControlPlane]:
     )
     assert await key.wait() == 0
     proxy = Authority(folder / "front-proxy").issue("proxy", "front-proxy")
-    plane = ControlPlane(folder, port, (etcd_ports[0], etcd_ports[1]), proxy)
+    plane = ControlPlane(folder, port, (etcd_ports[0], etcd_ports[1]), proxy, address)
     try:
         await plane.start_etcd()
         await plane.start_api_server()

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.chart.charts import resources
+from tests.chart.golden import RULES, rules
 from tests.chart.promtool import promtool, rules_of, series
 
 
@@ -120,3 +121,23 @@ def test_alerts_fire_when_they_should(
     file = tmp_path / "alerts.yaml"
     file.write_text(json.dumps({"rule_files": [str(_rule_file(tmp_path))], "tests": [test]}))
     promtool("test", "rules", file)
+
+
+def test_rules_for_a_prometheus_without_operator_are_the_charts() -> None:
+    # After a change that is meant: python -m tests.chart.golden
+    assert RULES.read_text() == rules()
+
+
+def test_a_prometheus_without_operator_gives_pods_the_labels_that_the_queries_ask_for(
+    tmp_path: Path,
+) -> None:
+    config = yaml.safe_load(RULES.with_name("prometheus.yaml").read_text())
+    [job] = config["scrape_configs"]
+    labels = {rule["target_label"] for rule in job["relabel_configs"] if "target_label" in rule}
+    assert labels >= {"namespace", "app_kubernetes_io_instance"}
+    # Debian's promtool knows no Kubernetes.
+    [where] = job.pop("kubernetes_sd_configs")
+    assert where["role"] == "pod"
+    (tmp_path / "rules.yaml").write_text(RULES.read_text())
+    (tmp_path / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    promtool("check", "config", tmp_path / "prometheus.yaml")

@@ -34,7 +34,8 @@ HOMES = {
         "services/splitter/fanscribe/splitter/transcription",
     ),
     "ffmpeg": ("libs/media/fanscribe/media/ffmpeg",),
-    "onnxruntime": ("libs/media/fanscribe/media/speech",),
+    "onnx": ("libs/media/fanscribe/media/speech_model",),
+    "onnxruntime": ("libs/media/fanscribe/media/speech_model",),
     "ctranslate2": ("services/inference/model_repository",),
 }
 

@@ -1,5 +1,10 @@
 """Speech detection over a stream."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,3 +49,15 @@ def test_nothing_gives_nothing() -> None:
     detector = SpeechDetector()
     assert len(detector.flush()) == 0
     assert len(detector.feed(np.zeros(0, np.int16))) == 0
+
+
+def test_loading_the_model_reports_to_nobody(tmp_path: Path) -> None:
+    detect = (
+        "import numpy; from fanscribe.media.speech import SpeechDetector;"
+        "SpeechDetector().feed(numpy.zeros(512, numpy.int16))"
+    )
+    # Where onnxruntime reports, it leaves an identifier of the device in one of these.
+    folders = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", detect], env={**environment, **folders}, check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,34 +1,15 @@
 """Speech detection: Silero VAD over a stream of audio."""
 
-import functools
-import importlib.util
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+from fanscribe.media.speech_model import speech_model
 
 FRAME_SAMPLES: Final = 512  # 32 ms
 _CONTEXT_SAMPLES: Final = 64  # of the frame before, which the model sees too
 _STATE_SHAPE: Final = (1, 1, 128)
-
-
-@functools.cache
-def _session() -> Any:
-    """Load the model that faster-whisper ships, without importing faster-whisper."""
-    spec = importlib.util.find_spec("faster_whisper")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("faster-whisper, which ships the Silero model, is not installed")
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    path = Path(spec.origin).parent / "assets" / "silero_vad_v6.onnx"
-    return onnxruntime.InferenceSession(
-        str(path), providers=["CPUExecutionProvider"], sess_options=options
-    )
 
 
 class SpeechDetector:
@@ -63,7 +44,7 @@ class SpeechDetector:
         tails = frames[:, -_CONTEXT_SAMPLES:]
         contexts = np.concatenate([self._context[np.newaxis], tails[:-1]])
         inputs = np.concatenate([contexts, frames], axis=1)
-        probabilities, self._h, self._c = _session().run(
+        probabilities, self._h, self._c = speech_model().run(
             None, {"input": inputs, "h": self._h, "c": self._c}
         )
         self._context = tails[-1].copy()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fanscribe_whisper.cpu import use_wide_vectors
 from fanscribe_whisper.excerpts import MAX_FRAMES, Excerpt
 from fanscribe_whisper.features import FRAMES_PER_S, log_mel
-from fanscribe_whisper.hypothesis import Encoded, Hypothesis, Search
+from fanscribe_whisper.hypothesis import Encoded, Hypothesis
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Aligning, Decoding
 
@@ -79,10 +79,8 @@ class Decoder:
         else:
             states = self._encode(wants, encoder_size)
             check()
-        excerpts = [want.excerpt for want in wants]
-        languages = self._languages(excerpts, states)
-        encoded = Encoded(states, wants[0].frames)
-        return self._generate(excerpts, languages, encoded, wants[0].search)
+        languages = self._languages([want.excerpt for want in wants], states)
+        return self._generate(wants, languages, Encoded(states, wants[0].frames))
 
     def align(self, wants: Sequence[Aligning], at_a_time: int) -> list[Alignment]:
         """Find when each text token was spoken, by the decoder's attention to the audio.
@@ -136,14 +134,14 @@ class Decoder:
 
     def _generate(
         self,
-        excerpts: Sequence[Excerpt],
+        wants: Sequence[Decoding],
         languages: Sequence[tuple[str, float]],
         encoded: Encoded,
-        search: Search,
     ) -> list[Hypothesis]:
+        search = wants[0].search
         prompts = [
-            excerpt.prompt + self.vocabulary.start_sequence(language, excerpt.window.options.task)
-            for excerpt, (language, _) in zip(excerpts, languages, strict=True)
+            self._given(want, language)
+            for want, (language, _) in zip(wants, languages, strict=True)
         ]
         budget, max_length = _limits(len(prompts[0]), encoded.frames)
         results = self._model.generate(
@@ -157,23 +155,28 @@ class Decoder:
         )
         return [
             Hypothesis(
-                excerpt=excerpt,
+                excerpt=want.excerpt,
                 tokens=(tokens := result.sequences_ids[0]),
                 text=self.vocabulary.decode(tokens).strip(),
-                # The score is a mean over the tokens; the end of text counts as one more.
-                avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
+                # The score is a mean over all tokens, but those known were not rated; the end of
+                # text counts as one more.
+                avg_logprob=result.scores[0] * len(tokens) / (len(tokens) - len(want.known) + 1),
                 no_speech_prob=result.no_speech_prob,
-                truncated=len(tokens) >= budget,
+                truncated=len(tokens) - len(want.known) >= budget,
                 language=language,
                 language_probability=probability,
                 encoded=encoded,
                 row=row,
                 search=search,
             )
-            for row, (result, excerpt, (language, probability)) in enumerate(
-                zip(results, excerpts, languages, strict=True)
+            for row, (result, want, (language, probability)) in enumerate(
+                zip(results, wants, languages, strict=True)
             )
         ]
+
+    def _given(self, want: Decoding, language: str) -> list[int]:
+        start = self.vocabulary.start_sequence(language, want.excerpt.window.options.task)
+        return [*want.excerpt.prompt, *start, *want.known]
 
 
 def _limits(prompt_tokens: int, frames: int) -> tuple[int, int]:

@@ -42,6 +42,8 @@ LONGEST_WORD_MS: Final = 1_000
 USUAL_WORD_MS: Final = 400
 # Speech without text that is worth another look.
 HOLE_MS: Final = 1_200
+# A stretch of speech that begins after the last text is worth one if it is as long as a word.
+STRETCH_MS: Final = 400
 # Around a hole: its onset, and what the timestamps cost in precision.
 HOLE_MARGIN_MS: Final = 200
 
@@ -150,12 +152,12 @@ def sparse(hypothesis: Hypothesis) -> bool:
     return words * 1000 < hypothesis.excerpt.speech_ms * MIN_WORDS_PER_S
 
 
-def echoing(hypothesis: Hypothesis, prompt: str) -> bool:
-    """Whether the text is nothing but a piece of the prompt."""
-    text = [_bare(word) for word in hypothesis.text.split()]
-    known = [_bare(word) for word in prompt.split()]
-    return bool(text) and any(
-        known[first : first + len(text)] == text for first in range(len(known) - len(text) + 1)
+def echoing(text: str, before: str) -> bool:
+    """Whether a text is nothing but a piece of what the decoder knew before."""
+    words = [_bare(word) for word in text.split()]
+    known = [_bare(word) for word in before.split()]
+    return bool(words) and any(
+        known[first : first + len(words)] == words for first in range(len(known) - len(words) + 1)
     )
 
 
@@ -175,6 +177,15 @@ def holes(excerpt: Excerpt, segments: Sequence[Segment]) -> list[tuple[int, int]
     """
     texts = [(excerpt.start_ms + s.start_ms, excerpt.start_ms + s.end_ms) for s in segments]
     return [_around_speech(excerpt, start, end) for start, end in untold(excerpt, texts)]
+
+
+def ends_early(excerpt: Excerpt, segments: Sequence[Segment]) -> bool:
+    """Whether there is speech worth another look after the last of some segments."""
+    end_ms = excerpt.start_ms + segments[-1].end_ms
+    rest = excerpt.window.speech_within(end_ms, excerpt.end_ms)
+    return sum(stop - start for start, stop in rest) >= HOLE_MS or any(
+        start > end_ms and stop - start >= STRETCH_MS for start, stop in rest
+    )
 
 
 def untold(excerpt: Excerpt, texts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

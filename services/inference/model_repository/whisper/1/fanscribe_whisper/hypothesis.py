@@ -39,6 +39,7 @@ class Hypothesis:
     excerpt: Excerpt
     tokens: list[int]
     text: str
+    # Of its tokens, without those that were known before.
     avg_logprob: float
     no_speech_prob: float
     # It ran out of positions: text may be missing.

@@ -4,11 +4,12 @@ Everything here is about one window. What it wants of the decoder it yields, and
 so windows that wait for the same kind of thing can be served together, whatever each is about.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from fanscribe_whisper import guards
-from fanscribe_whisper.decoder import Alignment
+from fanscribe_whisper.decoder import MAX_POSITIONS, Alignment
 from fanscribe_whisper.excerpts import FULL_PADDING, Excerpt, Padding, Window, whole
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -19,6 +20,9 @@ FEW_BEAMS: Final = Search(beams=3)
 BEAMS: Final = Search(beams=5)
 # What failed with all beams may not repeat itself.
 UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
+
+# More leaves the decoder no positions to go on with.
+MOST_KNOWN: Final = MAX_POSITIONS - 48
 
 T = TypeVar("T")
 # Yields what is wanted, is sent its answer, and returns what came of it.
@@ -38,7 +42,8 @@ class Scrutiny:
         first = yield from self._decoded(whole(window), GREEDY)
         if not self._guarded:
             return [first]
-        best = yield from self._settled(first)
+        best = yield from self._rescued((yield from self._settled(first)))
+        best = yield from self._continued(best)
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
@@ -59,9 +64,8 @@ class Scrutiny:
     def _settled(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Cut off a loop, decode again what is not sure, and keep the best.
 
-        First without the prompt, if that is all there is; then with a few beams, from the encoder
-        output at hand; what failed for good with full padding, as Whisper was trained; at
-        last with repeats forbidden.
+        Without the prompt, if that is all there is; and with a few beams, from the encoder output
+        at hand.
         """
         best = self._without_loop(best)
         if _echoing(best):
@@ -70,11 +74,71 @@ class Scrutiny:
         if best.search == GREEDY and (self._failed(best) or guards.unsure(best)):
             again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
             best = self._better(best, (yield again))
+        return best
+
+    def _rescued(self, best: Hypothesis) -> Asking[Hypothesis]:
+        """Decode again what failed for good, and keep the best.
+
+        With full padding, as Whisper was trained; at last with repeats forbidden. That is dear, and
+        finds nothing more in a stretch that has failed by itself.
+        """
         for search in (BEAMS, UNREPEATED):
             if self._failed(best):
                 second = yield from self._decoded(best.excerpt_again(), search, FULL_PADDING)
                 best = self._better(best, second)
         return best
+
+    def _continued(self, best: Hypothesis) -> Asking[Hypothesis]:
+        """Go on where a text ends before the speech does, for as long as that finds words.
+
+        The decoder likes to stop at a pause. What it hears when it may not knows what was said just
+        before, unlike what is decoded by itself.
+        """
+        while known := self._last_told(best):
+            more = yield Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
+            both = self._without_loop(self._joined(best, more, known), suspect=True)
+            if more.avg_logprob < guards.FAILED_LOGPROB or not self._goes_on(best, both):
+                break
+            best = both
+        return best
+
+    def _last_told(self, best: Hypothesis) -> tuple[int, ...]:
+        """Return the last segment of a text that ends early, to go on after; none if it does not.
+
+        To give the decoder all of the text would take as long as it took to find it.
+        """
+        segments = guards.segments_of(best, self._vocabulary)
+        if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
+            return ()
+        last = segments[-1]
+        begin, end = map(self._vocabulary.timestamp, (last.start_ms, last.end_ms))
+        # The end of what was told is the beginning of what was not.
+        known = (begin, *last.tokens, end, end)
+        return known if len(best.excerpt.prompt) + len(known) < MOST_KNOWN else ()
+
+    def _joined(self, first: Hypothesis, more: Hypothesis, known: Sequence[int]) -> Hypothesis:
+        """Put together a text and what goes on after it; as sure as the two are on average."""
+        told = list(first.tokens)
+        while told[-1] >= self._vocabulary.timestamp_begin:
+            told.pop()
+        new = more.tokens[len(known) :]
+        tokens = [*told, *known[-2:], *new]
+        sum_logprob = first.avg_logprob * len(told) + more.avg_logprob * len(new)
+        return replace(
+            more,
+            tokens=tokens,
+            text=self._vocabulary.decode(tokens).strip(),
+            avg_logprob=sum_logprob / (len(told) + len(new)),
+        )
+
+    def _goes_on(self, first: Hypothesis, both: Hypothesis) -> bool:
+        """Whether the text of `both` has more to say than that of `first`, and can be trusted."""
+        new = both.text[len(first.text) :]
+        return (
+            bool(new)
+            and not guards.echoing(new, first.text)
+            and not guards.looping(both, self._vocabulary)
+        )
 
     def _decoded(
         self, excerpt: Excerpt, search: Search, padding: Padding | None = None
@@ -113,4 +177,6 @@ class Scrutiny:
 
 def _echoing(hypothesis: Hypothesis) -> bool:
     prompted = bool(hypothesis.excerpt.prompt) and not guards.silent(hypothesis)
-    return prompted and guards.echoing(hypothesis, hypothesis.excerpt.window.options.initial_prompt)
+    return prompted and guards.echoing(
+        hypothesis.text, hypothesis.excerpt.window.options.initial_prompt
+    )

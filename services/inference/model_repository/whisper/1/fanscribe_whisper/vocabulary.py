@@ -50,6 +50,10 @@ class Vocabulary:
             return []
         return [self._previous, *self.encode(" " + initial_prompt.strip())[-PROMPT_TOKENS:]]
 
+    def timestamp(self, time_ms: int) -> int:
+        """Token of a time within a window; of the step of 20 ms that it falls in."""
+        return self.timestamp_begin + time_ms // TIMESTAMP_STEP_MS
+
     def encode(self, text: str) -> list[int]:
         """Turn text into tokens, none of them special."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)

@@ -21,15 +21,18 @@ class Decoding:
     search: Search = GREEDY
     # Of the same excerpt and size: its encoder output is read again.
     heard: Hypothesis | None = None
+    # What its tokens are known to begin with. Nothing but more text may follow at once.
+    known: tuple[int, ...] = ()
 
     @property
     def kind(self) -> Hashable:
         """What those have in common that may share a batch.
 
-        CTranslate2 wants one length of the audio and one of the prompt in each.
+        CTranslate2 wants one length of the audio and one of all that is given to begin with.
         """
         encoded = self.heard is not None
-        return Decoding, self.frames, len(self.excerpt.prompt), self.search, encoded
+        given = len(self.excerpt.prompt), len(self.known)
+        return Decoding, self.frames, given, self.search, encoded
 
 
 @dataclass(frozen=True, eq=False)

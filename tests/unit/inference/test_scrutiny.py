@@ -1,0 +1,70 @@
+"""How a window is listened to again: what is wanted of the decoder, and what is made of it."""
+
+from collections.abc import Sequence
+
+from fanscribe_whisper.excerpts import Excerpt, Padding
+from fanscribe_whisper.hypothesis import GREEDY, Hypothesis
+from fanscribe_whisper.scrutiny import FEW_BEAMS, Scrutiny
+from fanscribe_whisper.vocabulary import Vocabulary
+from fanscribe_whisper.wants import Decoding, Want
+
+from tests.support.hypotheses import excerpt, hypothesis
+
+# Somebody speaks, pauses, and speaks on, but not for long enough to be decoded by itself.
+SPEECH = ((300, 4000), (5000, 6000))
+FIRST = (0, "It was the best of times,", 4000)
+SECOND = (5000, "it was the worst.", 6000)
+
+
+def listen(
+    vocabulary: Vocabulary, heard: Excerpt, answers: Sequence[Hypothesis]
+) -> tuple[list[Hypothesis], list[Want]]:
+    """Answer what is wanted in turn; returns what was found, and all that was wanted."""
+    listening = Scrutiny(vocabulary, Padding(1000, 2500), guarded=True).heard(heard.window)
+    wants = [next(listening)]
+    for answer in answers:
+        try:
+            wants.append(listening.send(answer))
+        except StopIteration as done:
+            return done.value, wants
+    raise AssertionError(f"more is wanted: {wants[-1]}")
+
+
+def test_a_text_that_ends_before_the_speech_goes_on(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    early = hypothesis(vocabulary, FIRST, of=heard, logprob=-0.2)
+    both = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-0.6)
+    [found], [first, more] = listen(vocabulary, heard, [early, both])
+    assert found.text == both.text
+    # As sure as both are, each by its length.
+    assert -0.6 < found.avg_logprob < -0.2
+    assert isinstance(first, Decoding)
+    assert (first.search, first.known) == (GREEDY, ())
+    # From the encoder output at hand, after what was said last and the time where that ends, twice.
+    assert isinstance(more, Decoding)
+    assert (more.search, more.heard) == (FEW_BEAMS, early)
+    assert more.known == (*early.tokens, early.tokens[-1])
+
+
+def test_what_is_not_to_be_trusted_is_not_gone_on_with(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    early = hypothesis(vocabulary, FIRST, of=heard)
+    echo = hypothesis(vocabulary, FIRST, (5000, "the best of times,", 6000), of=heard)
+    unlikely = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-1.1)
+    for refused in (echo, unlikely, early):
+        [found], wants = listen(vocabulary, heard, [early, refused])
+        assert found is early
+        assert len(wants) == 2
+
+
+def test_a_text_that_fills_the_decoder_ends(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    heard = Excerpt(heard.window, 0, heard.end_ms, [1] * 400, None)
+    early = hypothesis(vocabulary, FIRST, of=heard)
+    assert listen(vocabulary, heard, [early])[0] == [early]
+
+
+def test_a_text_as_long_as_the_speech_is_believed(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    both = hypothesis(vocabulary, FIRST, SECOND, of=heard)
+    assert listen(vocabulary, heard, [both])[0] == [both]

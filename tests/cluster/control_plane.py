@@ -23,6 +23,7 @@ PROGRAMS = Path(sys.prefix) / "control-plane"
 ADMIN_TOKEN = "admin"  # noqa: S105  of a server that lives as long as the test
 _START_S = 90
 _STOP_S = 20
+_TOLD_CHARACTERS = 2000
 
 
 def program(path: Path) -> Path:
@@ -155,8 +156,10 @@ class ControlPlane:
             )
 
     async def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop a program, and wait until it is gone."""
+        """Stop a program, and wait until it is gone; fails if it ended by itself."""
         process = self._processes.pop(name)
+        log = (self.folder / f"{name}.log").read_text()[-_TOLD_CHARACTERS:]
+        assert process.returncode is None, f"{name} ended by itself:\n{log}"
         process.send_signal(how)
         async with asyncio.timeout(_STOP_S):
             await process.wait()

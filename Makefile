@@ -8,6 +8,8 @@ PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
 PROMETHEUS := $(VENV)/prometheus/.set-up
 CONTROL_PLANE := $(VENV)/control-plane/.set-up
+KEDA := $(VENV)/keda/.set-up
+ISSUING := $(VENV)/issuing/.set-up
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 
 # What builds images (docker, podman, buildah), and what stands before their names.
@@ -58,20 +60,33 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
-.PHONY: chart-check cluster-test images
+.PHONY: chart-check cluster-test keda-test images
 chart-check: setup $(HELM) $(PROMETHEUS) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 
-# kube-apiserver, etcd and the definitions of custom resources, from the Go module proxy: five minutes
-# on two cores. Without Go or the proxy their tests are skipped, and say so.
+# kube-apiserver, kube-controller-manager, etcd and the definitions of custom resources, from the Go module
+# proxy: six minutes on two cores. Without Go or the proxy their tests are skipped, and say so.
 $(CONTROL_PLANE): $(wildcard tests/cluster/programs/*)
 	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
 		-o $(CURDIR)/$(dir $@) tool && GO=$(GO) ./definitions.sh $(CURDIR)/$(dir $@)definitions && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
 		echo "no API server: it takes Go, and the Go module proxy" >&2
 
-cluster-test: setup $(HELM) $(CONTROL_PLANE) ## Check the chart and the discovery on a real API server; needs Go
+# Those of cert-manager's controllers that make certificates of a CA.
+$(ISSUING): $(wildcard tests/cluster/issuing/*)
+	cd tests/cluster/issuing && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
+		-ldflags="-s -w" -o $(CURDIR)/$(dir $@) . && touch $(CURDIR)/$@ || \
+		echo "no cert-manager: it takes Go, and the Go module proxy" >&2
+
+cluster-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(ISSUING) ## Check the chart and the discovery on a real API server; needs Go
 	$(PYTEST) tests/cluster
+
+# KEDA takes longer to build than everything else, so it is asked for by name.
+$(KEDA): tests/cluster/keda.sh
+	mkdir -p $(dir $@) && GO=$(GO) $< $(dir $@) && touch $@
+
+keda-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(KEDA) ## Check how KEDA itself scales a release; builds KEDA, needs Go
+	$(PYTEST) tests/cluster/test_keda.py --log-cli-level=info
 
 images: ## Build the container images (BUILDER=podman, REGISTRY=example.com/speech/)
 	$(BUILD) -t $(REGISTRY)fanscribe-orchestrator:$(VERSION) --build-arg SERVICE=orchestrator -f deploy/docker/service.Dockerfile .

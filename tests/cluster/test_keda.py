@@ -21,7 +21,7 @@ NAME = "demo"  # as Prometheus labels it: tests/chart/prometheus.py
 COOLDOWN_S = 5
 # The chart's defaults, except that nothing takes minutes.
 QUICK = {
-    "pollingSeconds": 1,
+    "pollingSeconds": 5,
     "cooldownSeconds": COOLDOWN_S,
     "behavior": {
         "scaleDown": {

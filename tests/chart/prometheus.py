@@ -88,7 +88,8 @@ class Prometheus:
         now_s = time.time()
 
         async def all_scraped() -> bool:
-            return all(at_s > now_s for at_s in await self.ask("timestamp(up)"))
+            found = await self.ask("timestamp(up)")
+            return bool(found) and all(at_s > now_s for at_s in found)
 
         await eventually(all_scraped, "Prometheus scrapes", deadline_s=60)
 

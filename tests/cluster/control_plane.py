@@ -24,12 +24,13 @@ PROGRAMS = Path(sys.prefix) / "control-plane"
 ADMIN_TOKEN = "admin"  # noqa: S105  of a server that lives as long as the test
 _START_S = 90
 _STOP_S = 20
+_TOLD_CHARACTERS = 2000
 
 
 def program(path: Path) -> Path:
     """Return a program; skips the test where it is not."""
     if not path.exists():
-        target = "keda-test" if path.parent.name == "keda" else "cluster-test"
+        target = {"keda": "keda-test", "node": "node-test"}.get(path.parent.name, "cluster-test")
         pytest.skip(f"there is no {path.name} in .venv: `make {target}` fetches and builds it")
     return path
 
@@ -159,8 +160,10 @@ class ControlPlane:
             )
 
     async def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop a program, and wait until it is gone."""
+        """Stop a program, and wait until it is gone; fails if it ended by itself."""
         process = self._processes.pop(name)
+        log = (self.folder / f"{name}.log").read_text()[-_TOLD_CHARACTERS:]
+        assert process.returncode is None, f"{name} ended by itself:\n{log}"
         process.send_signal(how)
         async with asyncio.timeout(_STOP_S):
             await process.wait()

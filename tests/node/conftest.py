@@ -12,6 +12,7 @@ from tests.chart.charts import CHART, VALUES
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.release import Release
 from tests.node.containers import load
+from tests.node.images import IMAGES
 from tests.node.node import ADDRESS, node
 from tests.node.pods import Pods
 from tests.support.range_server import RangeServer
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     """A cluster of one node that has the images, with a namespace `speech`."""
-    archives = [_ARCHIVES / f"{name}.tar" for name in ("orchestrator", "splitter", "inference-cpu")]
+    archives = [_ARCHIVES / f"{image}.tar" for image in IMAGES]
     for archive in archives:
         if not archive.exists():
             pytest.skip(f"there is no archive of an image: {archive}")

@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.control_plane import PROGRAMS, ControlPlane, control_plane, program
+from tests.cluster.control_plane import PROGRAMS as CONTROL_PLANE
+from tests.cluster.control_plane import ControlPlane, control_plane, program
 from tests.node.archives import one_program
 from tests.node.containers import PAUSE, PODS, SOCKET, installed, load, start_containerd
 from tests.support.polling import eventually
 
+PROGRAMS = Path(sys.prefix) / "node"
 # Of a block that is for documentation: nothing outside of the tests has it.
 ADDRESS = "192.0.2.10"
 DNS_ADDRESS = "10.96.0.10"
@@ -69,7 +72,7 @@ async def _start_programs(plane: ControlPlane) -> None:
     """Start what is beside the API server and containerd."""
     folder, who = plane.folder, f"--kubeconfig={plane.kubeconfig}"
     await plane.start(
-        PROGRAMS / "kube-controller-manager",
+        CONTROL_PLANE / "kube-controller-manager",
         who,
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
@@ -105,7 +108,7 @@ async def node(folder: Path, images: Path) -> AsyncIterator[ControlPlane]:
 
     Skips the test where it cannot.
     """
-    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "dns"):
+    for name in ("kubelet", "kube-proxy", "kube-scheduler", "dns", "pause"):
         program(PROGRAMS / name)
     _make_network()
     async with control_plane(folder, ADDRESS) as plane:

@@ -11,6 +11,7 @@ import pytest
 
 from fanscribe.client import Client, Transcript
 from fanscribe.inference.launcher import free_ports
+from tests.chart.charts import COMPONENTS
 from tests.cluster.control_plane import ControlPlane, program
 from tests.cluster.release import Release
 from tests.node.conftest import INSTALLED
@@ -20,7 +21,6 @@ from tests.support.jobs import OPTIONS, events_of, same_text
 from tests.support.polling import eventually
 from tests.support.speech import Recording, word_error_rate
 
-COMPONENTS = ("orchestrator", "splitter", "inference")
 _AT_A_TIME = 2  # jobs
 
 
@@ -133,10 +133,10 @@ async def test_no_text_is_lost_in_an_upgrade_and_back(
     assert between.isdisjoint(after)
 
 
-def test_nothing_is_left_when_it_is_removed(release: Release) -> None:
+async def test_nothing_is_left_when_it_is_removed(release: Release) -> None:
     release.helm("uninstall", "--wait", "--timeout=110s")
     kinds = (
-        "pods,deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,configmaps"
+        "pods,deployments,replicasets,services,endpointslices,serviceaccounts,roles,rolebindings,"
+        "networkpolicies,poddisruptionbudgets,configmaps"
     )
-    left = [one for one in release.found(kinds) if "deletionTimestamp" not in one["metadata"]]
-    assert left == []
+    await eventually(lambda: release.found(kinds) == [], "all is gone", 60)

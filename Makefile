@@ -8,6 +8,10 @@ PYTEST := $(VENV)/bin/python -m pytest
 HELM := $(VENV)/helm/.set-up
 PROMETHEUS := $(VENV)/prometheus/.set-up
 CONTROL_PLANE := $(VENV)/control-plane/.set-up
+KEDA := $(VENV)/keda/.set-up
+ISSUING := $(VENV)/issuing/.set-up
+NODE := $(VENV)/node/.set-up
+ARCHIVES := $(VENV)/images/.set-up
 GO ?= $(shell command -v go || echo /usr/local/go/bin/go)
 
 # What builds images (docker, podman, buildah), and what stands before their names.
@@ -50,10 +54,10 @@ demo: setup ## Transcribe three minutes of real speech with a local stack
 	$(VENV)/bin/python -m demo
 
 test: setup $(HELM) $(PROMETHEUS) ## Run the tests
-	$(PYTEST) -m "not slow and not cluster and not images"
+	$(PYTEST) -m "not slow and not cluster and not images and not node"
 
 test-all: setup $(HELM) $(PROMETHEUS) ## Run all tests, those that take minutes too
-	$(PYTEST) -m "not images"
+	$(PYTEST) -m "not images and not node"
 
 lint: setup ## Check style, formatting and types
 	$(VENV)/bin/ruff check
@@ -66,26 +70,63 @@ format: setup ## Format the code, and fix what can be fixed
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
-.PHONY: chart-check cluster-test images image-test
+.PHONY: chart-check cluster-test keda-test node-test images image-test
 chart-check: setup $(HELM) $(PROMETHEUS) ## Check the Helm chart alone
 	$(PYTEST) tests/chart
 
-# kube-apiserver, etcd and the definitions of custom resources, from the Go module proxy: five minutes
-# on two cores. Without Go or the proxy their tests are skipped, and say so.
+CONTROL_PLANE_PROGRAMS := go.etcd.io/etcd/server/v3 $(addprefix k8s.io/kubernetes/cmd/,kube-apiserver kube-controller-manager)
+NODE_PROGRAMS := $(addprefix k8s.io/kubernetes/cmd/,kubelet kube-proxy kube-scheduler)
+
+# kube-apiserver, kube-controller-manager, etcd and the definitions of custom resources, from the Go module
+# proxy: six minutes on two cores. Without Go or the proxy their tests are skipped, and say so.
 $(CONTROL_PLANE): $(wildcard tests/cluster/programs/*)
 	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
-		-o $(CURDIR)/$(dir $@) tool && GO=$(GO) ./definitions.sh $(CURDIR)/$(dir $@)definitions && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
+		-o $(CURDIR)/$(dir $@) $(CONTROL_PLANE_PROGRAMS) && GO=$(GO) ./definitions.sh $(CURDIR)/$(dir $@)definitions && cd $(CURDIR)/$(dir $@) && mv server etcd && touch $(notdir $@) || \
 		echo "no API server: it takes Go, and the Go module proxy" >&2
 
-cluster-test: setup $(HELM) $(CONTROL_PLANE) ## Check the chart and the discovery on a real API server; needs Go
+# Those of cert-manager's controllers that make certificates of a CA.
+$(ISSUING): $(wildcard tests/cluster/issuing/*)
+	cd tests/cluster/issuing && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
+		-ldflags="-s -w" -o $(CURDIR)/$(dir $@) . && touch $(CURDIR)/$@ || \
+		echo "no cert-manager: it takes Go, and the Go module proxy" >&2
+
+cluster-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(ISSUING) ## Check the chart and the discovery on a real API server; needs Go
 	$(PYTEST) tests/cluster
+
+# KEDA takes longer to build than everything else, so it is asked for by name.
+$(KEDA): tests/cluster/keda.sh
+	mkdir -p $(dir $@) && GO=$(GO) $< $(dir $@) && touch $@
+
+keda-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(KEDA) ## Check how KEDA itself scales a release; builds KEDA, needs Go
+	$(PYTEST) tests/cluster/test_keda.py --log-cli-level=info
 
 images: ## Build the container images (BUILDER=podman, REGISTRY=example.com/speech/)
 	$(BUILD) -t $(REGISTRY)fanscribe-orchestrator:$(VERSION) --build-arg SERVICE=orchestrator -f deploy/docker/service.Dockerfile .
 	$(BUILD) -t $(REGISTRY)fanscribe-splitter:$(VERSION) --build-arg SERVICE=splitter -f deploy/docker/service.Dockerfile .
 	$(BUILD) -t $(REGISTRY)fanscribe-inference-cpu:$(VERSION) -f deploy/docker/inference-cpu.Dockerfile .
 	$(BUILD) -t $(REGISTRY)fanscribe-inference-gpu:$(VERSION) $(if $(TRITON_IMAGE),--build-arg TRITON_IMAGE=$(TRITON_IMAGE)) -f deploy/docker/inference-gpu.Dockerfile .
+
+# The other programs of a node, the same way.
+$(NODE): $(wildcard tests/cluster/programs/* tests/node/programs/go.* tests/node/programs/*/*.go)
+	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
+		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
+		-o $(CURDIR)/$(dir $@) $(NODE_PROGRAMS)
+	cd tests/node/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
+		-ldflags="-s -w" -o $(CURDIR)/$(dir $@) ./dns ./pause
+	@touch $@
+
+# What the images are made of; containerd loads archives.
+$(ARCHIVES): export PYTHON_IMAGE := $(PYTHON_IMAGE)
+$(ARCHIVES): export BUILD_FLAGS := $(BUILD_FLAGS)
+$(ARCHIVES): pyproject.toml $(shell git ls-files protos libs services deploy/docker)
+	deploy/setup/containers.sh
+	$(VENV)/bin/python -m tests.node.images $(dir $@)
+	@touch $@
+
+node-test: setup $(HELM) $(CONTROL_PLANE) $(NODE) $(ARCHIVES) ## Run the chart on a Kubernetes node, as root; builds node and images, needs Go
+	deploy/setup/node.sh
+	tests/node/inside.sh $(PYTEST) tests/node
 
 image-test: export PYTHON_IMAGE := $(PYTHON_IMAGE)
 image-test: export BUILD_FLAGS := $(BUILD_FLAGS)

@@ -126,7 +126,7 @@ def read(name: str) -> Chart:
 
 
 def evaluate(formula: str, answers: Mapping[str, float]) -> float:
-    """Work a formula out; raises ValueError at anything but `max`, `/` and names."""
+    """Work a formula out; raises ValueError at anything but `max`, `*`, `/` and names."""
 
     def value(node: ast.expr) -> float:
         match node:
@@ -134,6 +134,8 @@ def evaluate(formula: str, answers: Mapping[str, float]) -> float:
                 return float(number)
             case ast.Name(id=name):
                 return answers[name]
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                return value(left) * value(right)
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 return value(left) / value(right)
             case ast.Call(func=ast.Name(id="max"), args=arguments):

@@ -49,6 +49,11 @@ class Prometheus:
         }
         (folder / "prometheus.yaml").write_text(json.dumps(config))
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._port}"
+
     async def start(self) -> None:
         """Start it, or start it again with all that it knew."""
         self._process = await asyncio.create_subprocess_exec(
@@ -72,8 +77,7 @@ class Prometheus:
 
     async def ask(self, query: str) -> list[float]:
         """Values of all series in the answer."""
-        url = f"http://127.0.0.1:{self._port}/api/v1/query"
-        async with self._session.get(url, params={"query": query}) as answer:
+        async with self._session.get(f"{self.url}/api/v1/query", params={"query": query}) as answer:
             answer.raise_for_status()  # it refuses while it starts
             found = json.loads(await answer.text())
         assert found["status"] == "success", found
@@ -84,7 +88,8 @@ class Prometheus:
         now_s = time.time()
 
         async def all_scraped() -> bool:
-            return all(at_s > now_s for at_s in await self.ask("timestamp(up)"))
+            found = await self.ask("timestamp(up)")
+            return bool(found) and all(at_s > now_s for at_s in found)
 
         await eventually(all_scraped, "Prometheus scrapes", deadline_s=60)
 

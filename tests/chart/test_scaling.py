@@ -81,7 +81,7 @@ def test_splitters_scale_by_their_slots_and_inference_by_audio() -> None:
     assert triggers["chunks"]["threshold"] == "4"
     modifiers = one(resources("everything"), "ScaledObject", "inference")["spec"]["advanced"]
     formula = modifiers["scalingModifiers"]["formula"]
-    assert formula == "max(audio / 3600000, done / 500, waiting / 64)"
+    assert formula == "1000 * max(audio / 3600000, done / 500, waiting / 64)"
 
 
 def test_inference_that_is_shared_scales_with_the_backlog_of_others() -> None:

@@ -5,17 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fanscribe.inference.settings import InferenceSettings
 from fanscribe.orchestrator.settings import OrchestratorSettings
+from fanscribe.runtime.server import LIVE
 from fanscribe.runtime.settings import Settings
 from fanscribe.splitter.settings import SplitterSettings
 from tests.chart.charts import (
+    CHART,
     COMPONENTS,
     MATRIX,
     Resource,
     container,
     environment,
+    helm,
     one,
     pod_specs,
     resources,
@@ -109,8 +113,20 @@ def test_replicas_belong_to_the_autoscaler(name: str, fixed: set[str]) -> None:
 
 def test_a_splitter_without_a_model_is_not_restarted() -> None:
     probes = container(one(resources("default"), "Deployment", "splitter"))
-    assert probes["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert probes["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert probes["readinessProbe"]["grpc"] == {"port": 50051}
+    assert probes["livenessProbe"]["grpc"] == {"port": 50051, "service": LIVE}
+
+
+def test_services_that_speak_tls_are_probed_by_http() -> None:
+    # Callers speak TLS to the orchestrator, and services plain text to each other.
+    done = helm("4", "template", "demo", str(CHART), "--set=api.tls.secretName=callers")
+    found = [found for found in yaml.safe_load_all(done.stdout) if found]
+    asked = {
+        component: container(one(found, "Deployment", component))["livenessProbe"].keys()
+        for component in ("orchestrator", "splitter")
+    }
+    assert "httpGet" in asked["orchestrator"]
+    assert "grpc" in asked["splitter"]
 
 
 def test_a_gpu_is_asked_for_by_name() -> None:

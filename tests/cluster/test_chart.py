@@ -1,17 +1,11 @@
 """The chart on a real API server: what it accepts, and a release from its first day to its last."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 import yaml
 
 from tests.chart.charts import CHART, HELMS, MATRIX, render, values_arguments
-from tests.cluster.control_plane import ControlPlane, program
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.release import Release
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -38,46 +32,10 @@ def test_the_api_server_refuses_a_field_that_it_does_not_know(cluster: ControlPl
         )
 
 
-class Release:
-    """A release of the chart, in namespace `speech`."""
-
-    def __init__(self, cluster: ControlPlane, major: str) -> None:
-        self._cluster = cluster
-        self._helm = program(Path(sys.prefix) / "helm" / major / "helm")
-        self.name = f"helm{major}"
-
-    def helm(self, verb: str, *arguments: str) -> str:
-        """Run helm; nothing is waited for, because there are no controllers."""
-        done = subprocess.run(
-            [self._helm, verb, self.name, *arguments, "--namespace=speech"],
-            env={**os.environ, "KUBECONFIG": str(self._cluster.kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def found(self, kinds: str) -> list[dict[str, Any]]:
-        """What there is of it."""
-        selector = f"--selector=app.kubernetes.io/instance={self.name}"
-        found = json.loads(self._cluster.kubectl("get", kinds, selector, "--output=json"))
-        return list(found["items"])
-
-    def replicas(self) -> dict[str, int]:
-        """Of its Deployments, by component."""
-        label = "app.kubernetes.io/component"
-        return {
-            one["metadata"]["labels"][label]: one["spec"]["replicas"]
-            for one in self.found("deployments")
-        }
-
-
 @pytest.fixture
 def release(cluster: ControlPlane, request: pytest.FixtureRequest) -> Release:
     """A release with the helm that the test names."""
-    return Release(cluster, request.param)
+    return Release(cluster, request.param, f"helm{request.param}")
 
 
 @pytest.mark.parametrize("release", HELMS, indirect=True)

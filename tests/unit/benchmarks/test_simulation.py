@@ -28,8 +28,8 @@ def gpu() -> Chart:
 
 
 def test_the_formulas_are_the_charts(gpu: Chart) -> None:
-    assert gpu.inference.formula == "max(audio / 12000, done / 140, waiting / 256)"
-    assert read("keda").inference.formula == "max(audio / 2400, done / 14, waiting / 64)"
+    assert gpu.inference.formula == "1000 * max(audio / 12000, done / 140, waiting / 256)"
+    assert read("keda").inference.formula == "1000 * max(audio / 2400, done / 14, waiting / 64)"
     assert [(one.name, one.query) for one in gpu.inference.triggers] == [
         ("audio", f"sum(fanscribe_backlog_audio_seconds{SELECTOR})"),
         ("done", f"sum(rate(fanscribe_audio_seconds_total{SELECTOR}[5m])) or vector(0)"),
@@ -46,10 +46,10 @@ def test_the_formulas_are_the_charts(gpu: Chart) -> None:
 def test_the_simulated_gpu_is_as_fast_as_the_chart_believes(gpu: Chart) -> None:
     assert evaluate(
         gpu.inference.formula, {"audio": 60 * Assumptions().throughput, "done": 0, "waiting": 0}
-    ) == pytest.approx(1)
+    ) == pytest.approx(gpu.inference.target)
 
 
-@pytest.mark.parametrize("formula", ["audio * 2", "min(audio, 1)", "audio if audio else 1", "f(1)"])
+@pytest.mark.parametrize("formula", ["audio + 2", "min(audio, 1)", "audio if audio else 1", "f(1)"])
 def test_a_formula_that_is_not_known_is_refused(formula: str) -> None:
     with pytest.raises(ValueError, match="does not know this formula"):
         evaluate(formula, {"audio": 1})
@@ -205,6 +205,6 @@ def test_all_audio_is_done_once_whoever_comes_and_goes(gpu: Chart) -> None:
 
 
 def test_leaving_a_term_out_needs_it_to_be_there(gpu: Chart) -> None:
-    assert without(gpu, "done").inference.formula == "max(audio / 12000, waiting / 256)"
+    assert without(gpu, "done").inference.formula == "1000 * max(audio / 12000, waiting / 256)"
     with pytest.raises(ValueError, match="not one of"):
         without(gpu, "nonsense")

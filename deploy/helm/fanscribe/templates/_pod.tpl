@@ -173,3 +173,19 @@ envFrom:
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{/* What the kubelet asks a service, by gRPC, or on the page for it where the service speaks TLS, which the
+kubelet's gRPC probes do not know: (dict "tls" $yes "service" "live" "page" "/healthz"). */}}
+{{- define "fanscribe.probe" -}}
+{{- if .tls -}}
+httpGet:
+  path: {{ .page }}
+  port: metrics
+{{- else -}}
+grpc:
+  port: 50051
+  {{- with .service }}
+  service: {{ . }}
+  {{- end }}
+{{- end -}}
+{{- end -}}

@@ -78,7 +78,7 @@ CONTROL_PLANE_PROGRAMS := go.etcd.io/etcd/server/v3 $(addprefix k8s.io/kubernete
 NODE_PROGRAMS := $(addprefix k8s.io/kubernetes/cmd/,kubelet kube-proxy kube-scheduler)
 
 # kube-apiserver, kube-controller-manager, etcd and the definitions of custom resources, from the Go module
-# proxy: six minutes on two cores. Without Go or the proxy their tests are skipped, and say so.
+# proxy: ten minutes on two cores. Without Go or the proxy their tests are skipped, and say so.
 $(CONTROL_PLANE): $(wildcard tests/cluster/programs/*)
 	cd tests/cluster/programs && CGO_ENABLED=0 nice $(GO) build -p=2 -buildvcs=false -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
@@ -91,10 +91,10 @@ $(ISSUING): $(wildcard tests/cluster/issuing/*)
 		-ldflags="-s -w" -o $(CURDIR)/$(dir $@) . && touch $(CURDIR)/$@ || \
 		echo "no cert-manager: it takes Go, and the Go module proxy" >&2
 
-cluster-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(ISSUING) ## Check the chart and the discovery on a real API server; needs Go
+cluster-test: setup $(HELM) $(PROMETHEUS) $(CONTROL_PLANE) $(ISSUING) ## Check chart, discovery and certificates on a real API server; needs Go
 	$(PYTEST) tests/cluster
 
-# KEDA takes longer to build than everything else, so it is asked for by name.
+# A quarter of an hour on two cores, so it is asked for by name.
 $(KEDA): tests/cluster/keda.sh
 	mkdir -p $(dir $@) && GO=$(GO) $< $(dir $@) && touch $@
 

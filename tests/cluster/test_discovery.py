@@ -87,6 +87,9 @@ def splitters(cluster: ControlPlane) -> Iterator[ControlPlane]:
     yield cluster
     cluster.kubectl("delete", "endpointslices", "--all", "--namespace=speech")
     cluster.kubectl("delete", "rolebindings", "--all", "--namespace=speech")
+    # A release of this name is another test's.
+    kinds, those = "serviceaccounts,roles", "--selector=app.kubernetes.io/instance=demo"
+    cluster.kubectl("delete", kinds, those, "--namespace=speech")
 
 
 @pytest.fixture

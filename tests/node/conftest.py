@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -43,11 +44,13 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Con
     for archive in archives:
         if not archive.exists():
             pytest.skip(f"there is no archive of an image: {archive}")
-    async with node(tmp_path_factory.mktemp("node"), tmp_path_factory.mktemp("images")) as plane:
-        for archive in archives:
-            load(archive)
-        plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "speech"}})
-        yield plane
+    # Gigabytes, which pytest would keep; pods that still run may hold on to some until they end.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as images:
+        async with node(tmp_path_factory.mktemp("node"), Path(images)) as plane:
+            for archive in archives:
+                load(archive)
+            plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "speech"}})
+            yield plane
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ async def _serve(settings: InferenceSettings, command: TritonCommand) -> None:
 
 
 async def _watch(triton: Triton, endpoints: Endpoints, startup_s: float) -> None:
-    await triton.wait_ready(endpoints.http, startup_s)
+    await triton.wait_ready(endpoints, startup_s)
     addresses = {
         "address": str(endpoints.grpc),
         "http_address": str(endpoints.http),

@@ -112,11 +112,17 @@ class Triton:
                 self._last_lines.append(line)
                 _log_line(line)
 
-    async def wait_ready(self, http: Bind, timeout_s: float) -> None:
-        """Wait until it answers that it is ready; raises TritonError if it ends or takes longer."""
+    async def wait_ready(self, endpoints: Endpoints, timeout_s: float) -> None:
+        """Wait until it answers that it is ready, and tells its metrics, which comes last.
+
+        Raises TritonError if it ends or takes longer.
+        """
         try:
             async with asyncio.timeout(timeout_s):
-                while not await _is_ready(http):
+                while not (
+                    await _answers(endpoints.http, "/v2/health/ready")
+                    and await _answers(endpoints.metrics, "/metrics")
+                ):
                     if self._process.returncode is not None:
                         raise await self._failed("did not start")
                     await asyncio.sleep(_READY_POLL_S)
@@ -194,13 +200,13 @@ def free_ports(host: str, wanted: list[int]) -> list[int]:
         return [port or probe.getsockname()[1] for port, probe in zip(wanted, probes, strict=True)]
 
 
-async def _is_ready(http: Bind) -> bool:
-    """Ask /v2/health/ready, as a load balancer would."""
+async def _answers(server: Bind, path: str) -> bool:
+    """Ask for a page, as a load balancer would."""
     try:
         async with asyncio.timeout(_PROBE_S):
-            reader, writer = await asyncio.open_connection(http.host, http.port)
+            reader, writer = await asyncio.open_connection(server.host, server.port)
             try:
-                writer.write(b"GET /v2/health/ready HTTP/1.0\r\n\r\n")
+                writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
                 status = await reader.readline()
             finally:
                 writer.close()

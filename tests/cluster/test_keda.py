@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 
 import pytest
 import yaml
@@ -95,7 +96,8 @@ async def scaled(
             controllers(cluster),
             keda(cluster),
         ):
-            await prometheus.scraped()
+            work.outstanding(0, 0)
+            await eventually(partial(_answered, prometheus), "an answer to each trigger", _ACTIVE_S)
             source = {"serverAddress": prometheus.url}
             values = {
                 "type": "keda",
@@ -109,6 +111,11 @@ async def scaled(
             release.helm("install", str(CHART), f"--values={file}")
             yield Scaled(cluster, release, work, prometheus)
             release.helm("uninstall")
+
+
+async def _answered(prometheus: Prometheus) -> bool:
+    # A rate takes two scrapes; KEDA warns of a trigger that has no answer yet.
+    return all(len(answer) == 1 for answer in (await prometheus.triggers()).values())
 
 
 @pytest.fixture

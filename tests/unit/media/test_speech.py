@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fanscribe.media.pauses import SPEECH_BEGINS
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
 from tests.support.audio import decode, english_clips
 
@@ -43,6 +44,18 @@ def test_results_are_those_of_faster_whisper() -> None:
 def test_speech_is_told_from_silence() -> None:
     assert probabilities(SPEECH_SAMPLES, []).max() > 0.9
     assert probabilities(np.zeros(16_000, np.int16), []).max() < 0.1
+
+
+@pytest.mark.parametrize("loudness_db", [-20, -40, -46])
+def test_a_quiet_voice_is_heard_after_a_loud_one(loudness_db: int) -> None:
+    loud = decode(english_clips()[0].path)
+    quiet = (loud * 10 ** (loudness_db / 20)).astype(np.int16)
+    pause = np.zeros(47 * FRAME_SAMPLES, np.int16)
+    between = -len(loud) % FRAME_SAMPLES + len(pause)
+    both = np.concatenate([loud, np.zeros(between, np.int16), quiet])
+    alone = (probabilities(quiet, []) > SPEECH_BEGINS).sum()
+    after = probabilities(both, [])[(len(loud) + between) // FRAME_SAMPLES :]
+    assert (after > SPEECH_BEGINS).sum() > 0.95 * alone
 
 
 def test_nothing_gives_nothing() -> None:

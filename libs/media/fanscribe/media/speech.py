@@ -11,6 +11,13 @@ FRAME_SAMPLES: Final = 512  # 32 ms
 _CONTEXT_SAMPLES: Final = 64  # of the frame before, which the model sees too
 _STATE_SHAPE: Final = (1, 1, 128)
 
+# The model gets used to a voice, and a quieter one after it goes unheard for seconds. So what was
+# heard is forgotten where a stride ends in a pause, once there was speech to get used to.
+_STRIDE_FRAMES: Final = 31  # 1 s
+_PAUSE_FRAMES: Final = 10
+_PAUSE_PROBABILITY: Final = 0.05
+_SPEECH_PROBABILITY: Final = 0.6
+
 
 class SpeechDetector:
     """Tells how likely each frame of a stream holds speech.
@@ -20,8 +27,8 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
-        self._h = np.zeros(_STATE_SHAPE, np.float32)
-        self._c = np.zeros(_STATE_SHAPE, np.float32)
+        self._forget()
+        self._stride = np.zeros(0, np.float32)
         self._context = np.zeros(_CONTEXT_SAMPLES, np.float32)
         self._rest = np.zeros(0, np.int16)
 
@@ -44,8 +51,29 @@ class SpeechDetector:
         tails = frames[:, -_CONTEXT_SAMPLES:]
         contexts = np.concatenate([self._context[np.newaxis], tails[:-1]])
         inputs = np.concatenate([contexts, frames], axis=1)
-        probabilities, self._h, self._c = speech_model().run(
+        self._context = tails[-1].copy()
+        heard = []
+        while len(inputs):
+            room = _STRIDE_FRAMES - len(self._stride)
+            heard.append(self._hear(inputs[:room]))
+            inputs = inputs[room:]
+        return np.concatenate(heard)
+
+    def _hear(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of frames that belong to one stride."""
+        found, self._h, self._c = speech_model().run(
             None, {"input": inputs, "h": self._h, "c": self._c}
         )
-        self._context = tails[-1].copy()
-        return np.asarray(probabilities, np.float32).reshape(-1)
+        probabilities = np.asarray(found, np.float32).reshape(-1)
+        self._stride = np.concatenate([self._stride, probabilities])
+        self._spoken |= bool(probabilities.max() >= _SPEECH_PROBABILITY)
+        if len(self._stride) == _STRIDE_FRAMES:
+            if self._spoken and self._stride[-_PAUSE_FRAMES:].max() < _PAUSE_PROBABILITY:
+                self._forget()
+            self._stride = self._stride[:0]
+        return probabilities
+
+    def _forget(self) -> None:
+        self._h = np.zeros(_STATE_SHAPE, np.float32)
+        self._c = np.zeros(_STATE_SHAPE, np.float32)
+        self._spoken = False

@@ -9,7 +9,7 @@ from fanscribe.media.speech_model import speech_model
 
 FRAME_SAMPLES: Final = 512  # 32 ms
 _CONTEXT_SAMPLES: Final = 64  # of the frame before, which the model sees too
-_STATE_SHAPE: Final = (1, 1, 128)
+_FRESH: Final[NDArray[np.float32]] = np.zeros((1, 1, 128), np.float32)
 
 # The model gets used to a voice, and a quieter one after it goes unheard for seconds. So what was
 # heard is forgotten where a stride ends in a pause, once there was speech to get used to.
@@ -27,7 +27,8 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
-        self._forget()
+        self._h = self._c = _FRESH
+        self._spoken = False
         self._stride = np.zeros(0, np.float32)
         self._context = np.zeros(_CONTEXT_SAMPLES, np.float32)
         self._rest = np.zeros(0, np.int16)
@@ -69,11 +70,7 @@ class SpeechDetector:
         self._spoken |= bool(probabilities.max() >= _SPEECH_PROBABILITY)
         if len(self._stride) == _STRIDE_FRAMES:
             if self._spoken and self._stride[-_PAUSE_FRAMES:].max() < _PAUSE_PROBABILITY:
-                self._forget()
+                self._h = self._c = _FRESH
+                self._spoken = False
             self._stride = self._stride[:0]
         return probabilities
-
-    def _forget(self) -> None:
-        self._h = np.zeros(_STATE_SHAPE, np.float32)
-        self._c = np.zeros(_STATE_SHAPE, np.float32)
-        self._spoken = False

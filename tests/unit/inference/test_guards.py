@@ -1,5 +1,7 @@
 """Signs of a wrong text: loops, holes, silence, echoes."""
 
+from dataclasses import replace
+
 import pytest
 from fanscribe_whisper import guards
 from fanscribe_whisper.excerpts import Excerpt
@@ -71,6 +73,33 @@ def test_the_same_twice_in_a_hurried_segment_is_a_loop_however_slow_the_rest_is(
 
     assert loops(8500)
     assert not loops(9500)
+
+
+def test_a_few_words_three_times_in_a_row_are_a_loop_only_in_a_hurry(
+    vocabulary: Vocabulary,
+) -> None:
+    def loops(text: str, end_ms: int = 2000) -> bool:
+        return guards.looping(hypothesis(vocabulary, (0, text, end_ms)), vocabulary)
+
+    assert loops("I hope that next year, next year, next year.")
+    assert not loops("I hope that next year, next year, next year.", 2500)
+    assert not loops("I hope that next year, next year, it works.")
+    # Who is asked again and again may well say so.
+    assert not loops("No, no, no, no, no, no, no, no!")
+
+
+def test_what_begins_after_the_end_of_the_audio_was_not_said(vocabulary: Vocabulary) -> None:
+    real = (0, "The boy ran home.", 2000)
+    loop = (10_000, "Replied heat.", 11_000), (11_000, "Replied heat.", 12_000)
+    heard = replace(hypothesis(vocabulary, real, *loop), truncated=True)
+    within = guards.within_audio(heard, vocabulary)
+    assert within.text == "The boy ran home."
+    assert not within.truncated
+    (segment,) = guards.segments_of(within, vocabulary)
+    assert (segment.start_ms, segment.end_ms) == (0, 2000)
+    # The times of the only text there is may be wrong.
+    for kept in (hypothesis(vocabulary, real), hypothesis(vocabulary, loop[0])):
+        assert guards.within_audio(kept, vocabulary) is kept
 
 
 @given(WORDS, st.integers(2, 5))

@@ -12,8 +12,10 @@ from fanscribe.media.timeline import SAMPLE_RATE, Span
 
 _FRAMES_PER_S: Final = SAMPLE_RATE / FRAME_SAMPLES
 
-# Silence kept before and after speech: soft onsets and endings lie in it.
-PADDING_FRAMES: Final = round(0.4 * _FRAMES_PER_S)
+# Silence kept before and after speech: soft onsets and endings lie in it. With more of it before,
+# Whisper hears what was not said; with less, too.
+LEAD_FRAMES: Final = round(0.25 * _FRAMES_PER_S)
+TAIL_FRAMES: Final = round(0.4 * _FRAMES_PER_S)
 # A pause this long ends a micro chunk, however short that is.
 LONG_PAUSE_FRAMES: Final = round(2.0 * _FRAMES_PER_S)
 # Silence is told in pieces of at most this, so that progress goes on and memory stays bounded.
@@ -128,17 +130,17 @@ class Chunker:
         # Each step looks at a stretch of fixed length, however much more has been heard: what is
         # decided must not depend on the size of the blocks.
         frames = len(self._speech)
-        opening = np.flatnonzero(self._speech[: SILENCE_FRAMES + PADDING_FRAMES])
+        opening = np.flatnonzero(self._speech[: SILENCE_FRAMES + LEAD_FRAMES])
         if not len(opening):
-            return _Cut(SILENCE_FRAMES) if frames >= SILENCE_FRAMES + PADDING_FRAMES else None
-        first = max(0, int(opening[0]) - PADDING_FRAMES)
+            return _Cut(SILENCE_FRAMES) if frames >= SILENCE_FRAMES + LEAD_FRAMES else None
+        first = max(0, int(opening[0]) - LEAD_FRAMES)
         furthest = first + self._longest_frames
         reach = self._speech[:furthest]
         voiced = np.flatnonzero(reach)
         long_pauses = np.flatnonzero(np.diff(np.append(voiced, len(reach))) > LONG_PAUSE_FRAMES)
         if len(long_pauses):
             end = max(int(voiced[long_pauses[0]]) + 1, self._overlap_frames)
-            return _Cut(end + PADDING_FRAMES)
+            return _Cut(end + TAIL_FRAMES)
         return self._cut_in_speech(first, furthest) if frames >= furthest else None
 
     def _cut_in_speech(self, first: int, furthest: int) -> _Cut:
@@ -158,8 +160,8 @@ class Chunker:
         voiced = np.flatnonzero(self._speech[: cut.frame])
         begin, stop = 0, 0
         if len(voiced):
-            begin = max(0, int(voiced[0]) - PADDING_FRAMES) * FRAME_SAMPLES
-            stop = min(end, (int(voiced[-1]) + 1 + PADDING_FRAMES) * FRAME_SAMPLES)
+            begin = max(0, int(voiced[0]) - LEAD_FRAMES) * FRAME_SAMPLES
+            stop = min(end, (int(voiced[-1]) + 1 + TAIL_FRAMES) * FRAME_SAMPLES)
         chunk = MicroChunk(
             span=Span(self._start_sample, self._start_sample + end - overlap),
             audio_start_sample=self._start_sample - overlap + begin,

@@ -81,6 +81,22 @@ def segments_of(hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Segment]
     return segments
 
 
+def within_audio(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis:
+    """Leave off what is told to begin after the audio's end, if there is text before: a loop."""
+    end = vocabulary.timestamp(hypothesis.excerpt.audio_ms)
+    begun, told = 0, False
+    for place, token in enumerate(hypothesis.tokens):
+        if token >= vocabulary.timestamp_begin:
+            begun = place
+        elif told and hypothesis.tokens[begun] >= end:
+            tokens = hypothesis.tokens[:begun]
+            text = vocabulary.decode(tokens).strip()
+            return replace(hypothesis, tokens=tokens, text=text, truncated=False)
+        else:
+            told = True
+    return hypothesis
+
+
 def looping(hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
     """Whether the decoder was caught in a loop: too much text, or always the same."""
     return (
@@ -235,15 +251,26 @@ def _hurried(text: str, time_ms: int, language: str) -> bool:
 
 
 def _doubled(text: str, time_ms: int) -> bool:
-    """Whether it says the same twice in a row, and more than is easily said in the time."""
+    """Whether it says the same again in a row, and more than is easily said in the time.
+
+    Twice, or three times where it is only a few words.
+    """
     words = [_bare(word) for word in text.split()]
     if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
         return False
+    long = range(REPEATED_WORDS, len(words) // 2 + 1)
+    return _in_a_row(words, 2, long, REPEATED_WORDS - 1) or _in_a_row(
+        words, 3, range(2, REPEATED_WORDS), 2
+    )
+
+
+def _in_a_row(words: list[str], times: int, lengths: Iterable[int], different: int) -> bool:
+    """Whether so many words, some of them different, come so many times in a row."""
     return any(
-        words[first : first + period] == words[first + period : first + 2 * period]
-        for period in range(REPEATED_WORDS, len(words) // 2 + 1)
-        for first in range(len(words) - 2 * period + 1)
-        if len(set(words[first : first + period])) >= REPEATED_WORDS - 1
+        len(set(once := words[first : first + length])) >= different
+        and words[first : first + times * length] == once * times
+        for length in lengths
+        for first in range(len(words) - times * length + 1)
     )
 
 

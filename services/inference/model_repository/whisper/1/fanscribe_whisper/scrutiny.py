@@ -73,7 +73,7 @@ class Scrutiny:
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
         if best.search == GREEDY and (self._failed(best) or guards.unsure(best)):
             again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
-            best = self._better(best, (yield again))
+            best = self._better(best, (yield from self._answer(again)))
         return best
 
     def _rescued(self, best: Hypothesis) -> Asking[Hypothesis]:
@@ -95,7 +95,8 @@ class Scrutiny:
         before, unlike what is decoded by itself.
         """
         while known := self._last_told(best):
-            more = yield Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
+            onward = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
+            more = yield from self._answer(onward)
             both = self._without_loop(self._joined(best, more, known), suspect=True)
             if more.avg_logprob < guards.FAILED_LOGPROB or not self._goes_on(best, both):
                 break
@@ -144,8 +145,11 @@ class Scrutiny:
         self, excerpt: Excerpt, search: Search, padding: Padding | None = None
     ) -> Asking[Hypothesis]:
         frames = (padding or self._padding).frames(excerpt.audio_ms)
-        hypothesis: Hypothesis = yield Decoding(excerpt, frames, search)
-        return hypothesis
+        return (yield from self._answer(Decoding(excerpt, frames, search)))
+
+    def _answer(self, want: Decoding) -> Asking[Hypothesis]:
+        hypothesis: Hypothesis = yield want
+        return guards.within_audio(hypothesis, self._vocabulary) if self._guarded else hypothesis
 
     def _holes(self, hypothesis: Hypothesis) -> Iterator[Excerpt]:
         segments = guards.segments_of(hypothesis, self._vocabulary)

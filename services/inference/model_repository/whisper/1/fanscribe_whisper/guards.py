@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from fanscribe_whisper.excerpts import Excerpt
@@ -84,16 +85,12 @@ def segments_of(hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Segment]
 def within_audio(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis:
     """Leave off what is told to begin after the audio's end, if there is text before: a loop."""
     end = vocabulary.timestamp(hypothesis.excerpt.audio_ms)
-    begun, told = 0, False
-    for place, token in enumerate(hypothesis.tokens):
-        if token >= vocabulary.timestamp_begin:
-            begun = place
-        elif told and hypothesis.tokens[begun] >= end:
-            tokens = hypothesis.tokens[:begun]
+    for place, (token, following) in enumerate(pairwise(hypothesis.tokens)):
+        begins_late = token >= end and following < vocabulary.end_of_text
+        if begins_late and vocabulary.text_tokens(hypothesis.tokens[:place]):
+            tokens = hypothesis.tokens[:place]
             text = vocabulary.decode(tokens).strip()
             return replace(hypothesis, tokens=tokens, text=text, truncated=False)
-        else:
-            told = True
     return hypothesis
 
 

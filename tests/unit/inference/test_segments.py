@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
-from fanscribe_whisper.segments import split_segments
+from fanscribe_whisper.options import Stretches
+from fanscribe_whisper.segments import segments_of, split_segments
+from fanscribe_whisper.vocabulary import Vocabulary
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.hypotheses import excerpt, hypothesis
 
 END = 1000
 BEGIN = 2000
@@ -64,3 +68,16 @@ def test_any_tokens_keep_their_text_in_order_and_inside_the_audio(tokens: list[i
     assert all(0 <= start < end <= AUDIO_MS for start, end, _ in segments)
     starts_and_ends = [time for start, end, _ in segments for time in (start, end)]
     assert starts_and_ends == sorted(starts_and_ends)
+
+
+def test_a_segment_lasts_no_longer_than_its_words_can(vocabulary: Vocabulary) -> None:
+    def end_ms(text: str, speech: Stretches | None) -> int:
+        heard = hypothesis(vocabulary, (0, text, 18_000), of=excerpt(20_000, speech))
+        return segments_of(heard, vocabulary)[0].end_ms
+
+    talk = ((1000, 2000), (3000, 19_000))
+    assert end_ms("In this regard.", talk) == 3200
+    # The speech counts, not the time; and without knowing where it is, the timestamp.
+    assert end_ms("In this regard.", ((15_000, 18_000),)) == 18_000
+    assert end_ms("In this regard.", None) == 18_000
+    assert end_ms("one two three four five six seven " * 3, talk) == 18_000

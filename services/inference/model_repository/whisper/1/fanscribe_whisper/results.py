@@ -6,9 +6,9 @@ from typing import Any
 
 from fanscribe_whisper.decoder import Alignment
 from fanscribe_whisper.excerpts import Window, whole
-from fanscribe_whisper.guards import segments_of, silent, untold
+from fanscribe_whisper.guards import silent, untold
 from fanscribe_whisper.hypothesis import Hypothesis
-from fanscribe_whisper.segments import Segment
+from fanscribe_whisper.segments import Segment, segments_of
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.words import TimedWord, split_words, time_words
 

@@ -8,10 +8,11 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from fanscribe_whisper import guards
+from fanscribe_whisper import guards, loops
 from fanscribe_whisper.decoder import MAX_POSITIONS, Alignment
 from fanscribe_whisper.excerpts import FULL_PADDING, Excerpt, Padding, Window, whole
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
+from fanscribe_whisper.segments import segments_of
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Aligning, Decoding, Want
 
@@ -108,7 +109,7 @@ class Scrutiny:
 
         To give the decoder all of the text would take as long as it took to find it.
         """
-        segments = guards.segments_of(best, self._vocabulary)
+        segments = segments_of(best, self._vocabulary)
         if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
             return ()
         last = segments[-1]
@@ -138,7 +139,7 @@ class Scrutiny:
         return (
             bool(new)
             and not guards.echoing(new, first.text)
-            and not guards.looping(both, self._vocabulary)
+            and not loops.looping(both, self._vocabulary)
         )
 
     def _decoded(
@@ -149,10 +150,10 @@ class Scrutiny:
 
     def _answer(self, want: Decoding) -> Asking[Hypothesis]:
         hypothesis: Hypothesis = yield want
-        return guards.within_audio(hypothesis, self._vocabulary) if self._guarded else hypothesis
+        return loops.within_audio(hypothesis, self._vocabulary) if self._guarded else hypothesis
 
     def _holes(self, hypothesis: Hypothesis) -> Iterator[Excerpt]:
-        segments = guards.segments_of(hypothesis, self._vocabulary)
+        segments = segments_of(hypothesis, self._vocabulary)
         if guards.silent(hypothesis):
             segments = []
         for start_ms, end_ms in guards.holes(hypothesis.excerpt, segments):
@@ -161,19 +162,19 @@ class Scrutiny:
                 yield hypothesis.excerpt_again(start_ms=start_ms, end_ms=end_ms)
 
     def _better(self, first: Hypothesis, second: Hypothesis) -> Hypothesis:
-        suspect = guards.looping(first, self._vocabulary)
+        suspect = loops.looping(first, self._vocabulary)
         second = self._without_loop(second, suspect=suspect)
 
         def quality(hypothesis: Hypothesis) -> tuple[bool, bool, float]:
-            believed = not (_echoing(hypothesis) or guards.looping(hypothesis, self._vocabulary))
+            believed = not (_echoing(hypothesis) or loops.looping(hypothesis, self._vocabulary))
             return believed, not guards.sparse(hypothesis), hypothesis.avg_logprob
 
         return max(first, second, key=quality)
 
     def _without_loop(self, hypothesis: Hypothesis, *, suspect: bool = False) -> Hypothesis:
-        if not (suspect or guards.looping(hypothesis, self._vocabulary)):
+        if not (suspect or loops.looping(hypothesis, self._vocabulary)):
             return hypothesis
-        return guards.without_loop(hypothesis, self._vocabulary) or hypothesis
+        return loops.without_loop(hypothesis, self._vocabulary) or hypothesis
 
     def _failed(self, hypothesis: Hypothesis) -> bool:
         return guards.failed(hypothesis, self._vocabulary)

@@ -7,9 +7,8 @@ from typing import Final
 
 from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
+from fanscribe_whisper.writing import is_unspaced
 
-# Written without spaces between words: every character counts as a word.
-UNSPACED_LANGUAGES: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 # How far the words may move the ends of a segment: attention is finer than timestamp tokens, but
 # now and then it strays.
 SLACK_MS: Final = 500
@@ -34,11 +33,6 @@ class TimedWord:
     start_ms: int
     end_ms: int
     probability: float
-
-
-def is_unspaced(language: str) -> bool:
-    """Whether a language is written without spaces between words."""
-    return language in UNSPACED_LANGUAGES
 
 
 def split_words(tokens: Sequence[int], vocabulary: Vocabulary, language: str) -> list[Word]:

@@ -69,7 +69,7 @@ def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) ->
     assert not unsure(-0.4, "en")
     assert unsure(-0.4, "fr")
     assert not unsure(-0.2, "fr")
-    assert unsure(-0.5, "en")
+    assert unsure(-0.55, "en")
     assert not unsure(-1.5, "en", no_speech_prob=0.9)
 
 

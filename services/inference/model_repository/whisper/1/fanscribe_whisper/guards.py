@@ -16,7 +16,7 @@ NO_SPEECH_LOGPROB: Final = -1.0
 # Where no speech was heard for certain, the model's own word is enough.
 DOUBTFUL_NO_SPEECH_PROB: Final = 0.5
 # Below, several beams often find better words: sooner in the languages Whisper has heard less of.
-SURE_ENGLISH_LOGPROB: Final = -0.45
+SURE_ENGLISH_LOGPROB: Final = -0.50
 SURE_LOGPROB: Final = -0.30
 # Below, the words are hardly those that were spoken.
 FAILED_LOGPROB: Final = -1.0

@@ -1,11 +1,6 @@
 """The line in which work waits for the like of it."""
 
-import time
-from threading import Thread
-
 from fanscribe_whisper.line import Line
-
-DEADLINE_S = 10.0
 
 
 def filled(line: Line[str], things: str) -> Line[str]:
@@ -15,38 +10,28 @@ def filled(line: Line[str], things: str) -> Line[str]:
 
 
 def test_the_first_leaves_with_others_of_its_kind() -> None:
-    line = filled(Line(3, shared=False), "a1 b2 a3 b4 a5 a6")
+    line = filled(Line(3, parts=1), "a1 b2 a3 b4 a5 a6")
     assert [line.take() for _ in range(3)] == [["a1", "a3", "a5"], ["b2", "b4"], ["a6"]]
 
 
 def test_an_earlier_number_goes_first_whenever_it_comes_and_whatever_is_fuller() -> None:
-    line = filled(Line(2, shared=False), "a5 a6 a7 a8")
+    line = filled(Line(2, parts=1), "a5 a6 a7 a8")
     filled(line, "b3 a4")
     assert [line.take() for _ in range(3)] == [["b3"], ["a4", "a5"], ["a6", "a7"]]
 
 
 def test_things_of_one_number_keep_their_order() -> None:
-    line: Line[str] = Line(3, shared=False)
+    line: Line[str] = Line(3, parts=1)
     line.put(("a", 1, "z"), ("a", 1, "y"), ("a", 1, "x"))
     assert line.take() == ["z", "y", "x"]
 
 
-def test_those_who_wait_at_the_same_time_share() -> None:
-    line: Line[str] = Line(8, shared=True)
-    taken: list[list[str]] = []
-    takers = [Thread(target=lambda: taken.append(line.take())) for _ in range(2)]
-    for taker in takers:
-        taker.start()
-    deadline_s = time.monotonic() + DEADLINE_S
-    while line.takers < len(takers) and time.monotonic() < deadline_s:
-        pass
-    filled(line, "a1 a2 a3 a4")
-    for taker in takers:
-        taker.join(DEADLINE_S)
-    assert sorted(taken) == [["a1", "a2"], ["a3", "a4"]]
+def test_nobody_takes_more_than_a_part_of_what_waits() -> None:
+    line = filled(Line(3, parts=2), "a1 a2 a3 a4 b5 a6 a7")
+    assert [line.take() for _ in range(4)] == [["a1", "a2", "a3"], ["a4", "a6"], ["b5"], ["a7"]]
 
 
 def test_a_closed_line_is_emptied_before_all_go_home() -> None:
-    line = filled(Line(8, shared=True), "a1 b1")
+    line = filled(Line(8, parts=2), "a1 b1")
     line.close()
     assert [line.take() for _ in range(3)] == [["a1"], ["b1"], []]

@@ -11,25 +11,18 @@ T = TypeVar("T")
 class Line(Generic[T]):
     """Things wait by number; whoever takes gets the first one and others of its kind.
 
-    At most `most` leave together. If `shared`, those who wait for things at the same time each get
-    their part of them: several cores are better used so, but not a single GPU.
+    At most `most` leave together, and not more than one of so many `parts` of all that wait: the
+    last things are shared out so, and nobody is left with many of them while others have none.
     """
 
-    def __init__(self, most: int, *, shared: bool) -> None:
+    def __init__(self, most: int, *, parts: int) -> None:
         self._most = most
-        self._shared = shared
+        self._parts = parts
         self._changed = Condition()
         # Heaps of (number, arrival, thing).
         self._kinds: dict[Hashable, list[tuple[int, int, T]]] = {}
         self._arrived = 0
-        self._takers = 0
         self._closed = False
-
-    @property
-    def takers(self) -> int:
-        """How many wait for things just now."""
-        with self._changed:
-            return self._takers
 
     def put(self, *arrivals: tuple[Hashable, int, T]) -> None:
         """Let things wait, each with its kind and number. What comes together is seen together."""
@@ -43,11 +36,8 @@ class Line(Generic[T]):
     def take(self) -> list[T]:
         """Wait for things, and return the first ones; none once the line is closed and empty."""
         with self._changed:
-            self._takers += 1
             self._changed.wait_for(lambda: self._kinds or self._closed)
-            taken = self._first() if self._kinds else []
-            self._takers -= 1
-            return taken
+            return self._first() if self._kinds else []
 
     def close(self) -> None:
         """Let whoever takes go home once nothing is left."""
@@ -58,8 +48,8 @@ class Line(Generic[T]):
     def _first(self) -> list[T]:
         kind = min(self._kinds, key=lambda kind: self._kinds[kind][0][:2])
         waiting = self._kinds[kind]
-        parts = self._takers if self._shared else 1
-        count = min(self._most, -(-len(waiting) // parts))
+        part = -(-sum(map(len, self._kinds.values())) // self._parts)
+        count = min(self._most, len(waiting), part)
         taken = [heapq.heappop(waiting)[-1] for _ in range(count)]
         if not waiting:
             del self._kinds[kind]

@@ -57,7 +57,9 @@ class Transcriber:
         self._vocabulary = decoder.vocabulary
         self._tuning = tuning
         self._scrutiny = Scrutiny(self._vocabulary, tuning.padding, guarded=tuning.guards)
-        self._line: Line[_Waiting] = Line(tuning.group_size, shared=tuning.shared)
+        self._line: Line[_Waiting] = Line(
+            tuning.group_size, parts=tuning.workers if tuning.shared else 1
+        )
         self._room = Condition()
         self._in_work = 0
         self._numbers = count()

@@ -19,15 +19,24 @@ def test_only_speech_without_text_is_a_hole() -> None:
 
 
 def test_a_text_ends_early_where_speech_that_is_a_word_long_comes_after_it() -> None:
-    def early(*rest: tuple[int, int]) -> bool:
+    def early(*rest: tuple[int, int], told_ms: int = 5500) -> int | None:
         heard = excerpt(10_000, speech=((500, 6000), *rest))
-        return guards.ends_early(heard, [Segment(400, 5500, [1])])
+        return guards.early_end_ms(heard, [Segment(400, told_ms, [1])])
 
-    assert early((7000, 7400))
-    assert not early((7000, 7300))
+    assert early((7000, 7400)) == 5500
+    assert early((7000, 7300)) is None
     # Half a second of the stretch that the text is in: its end is not told that exactly.
-    assert not early()
-    assert early((6100, 6400), (6500, 6700), (6800, 7000))
+    assert early() is None
+    assert early((6100, 6400), (6500, 6700), (6800, 7000)) == 5500
+    # Told to end a little after the next words have begun, it ends where they do.
+    assert early((7000, 7400), told_ms=7250) == 7000
+    assert early((7000, 7400), told_ms=7350) is None
+
+
+def test_a_short_text_at_the_end_is_all_there_is() -> None:
+    # Told to begin with the stretch it is in, it is the text of that stretch.
+    heard = excerpt(10_000, speech=((500, 6000), (7000, 7450)))
+    assert guards.early_end_ms(heard, [Segment(400, 6000, [1]), Segment(7000, 7200, [2])]) is None
 
 
 def test_holes_are_told_on_the_windows_clock() -> None:

@@ -100,6 +100,34 @@ def test_what_begins_after_the_end_of_the_audio_was_not_said(vocabulary: Vocabul
         assert loops.within_audio(kept, vocabulary) is kept
 
 
+def test_what_is_said_again_after_all_speech_was_not_said(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, speech=((300, 6000), (7000, 8000)))
+    first, last = (0, "The boy ran home.", 6000), (7000, "Chapter 23", 8000)
+    again = (8100, "Chapter 23", 9000)
+    real = hypothesis(vocabulary, first, last, of=heard)
+    for repeats in ((again,), (again, (9000, "Chapter 23", 9900))):
+        within = loops.within_audio(
+            hypothesis(vocabulary, first, last, *repeats, of=heard), vocabulary
+        )
+        assert within.tokens == real.tokens
+    # Other words may be those of a voice that is not heard for certain.
+    other = hypothesis(vocabulary, first, last, (8100, "He ate.", 9000), of=heard)
+    # And where speech is not told, it may be anywhere.
+    untold = hypothesis(vocabulary, first, last, again)
+    for kept in (real, other, untold):
+        assert loops.within_audio(kept, vocabulary) is kept
+
+
+def test_a_text_ends_as_before_where_its_last_words_came_earlier(vocabulary: Vocabulary) -> None:
+    def as_before(text: str) -> bool:
+        return loops.ends_as_before(hypothesis(vocabulary, (0, text, 9000)))
+
+    assert as_before("And he would gladly have called them together, and he would gladly,")
+    assert as_before("He would gladly have called them, and so he would gladly have called them.")
+    assert not as_before("And he would gladly have called them together, and she would not.")
+    assert not as_before("He would")
+
+
 @given(WORDS, st.integers(2, 5))
 def test_a_repeat_is_one(words: list[str], run: int) -> None:
     at = loops.first_repeat(words, run)

@@ -46,11 +46,33 @@ def test_a_text_that_ends_before_the_speech_goes_on(vocabulary: Vocabulary) -> N
     assert more.known == (*early.tokens, early.tokens[-1])
 
 
+def test_a_text_told_to_end_late_goes_on_where_the_next_words_begin(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    late = hypothesis(vocabulary, (0, "It was the best of times,", 5200), of=heard)
+    both = hypothesis(vocabulary, FIRST, SECOND, of=heard)
+    _, [_, more] = listen(vocabulary, heard, [late, both])
+    assert isinstance(more, Decoding)
+    assert more.known[-2:] == (vocabulary.timestamp(5000),) * 2
+
+
+def test_a_text_that_ends_as_it_went_before_is_decoded_again(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, ((300, 9000),))
+    said = "And he would gladly have called them together again"
+    looped = hypothesis(vocabulary, (0, f"{said}, and he would gladly,", 9000), of=heard)
+    plain = hypothesis(vocabulary, (0, f"{said}.", 9000), of=heard, logprob=-0.4)
+    [found], [_, again] = listen(vocabulary, heard, [looped, plain])
+    assert isinstance(again, Decoding)
+    assert (again.search, again.heard) == (FEW_BEAMS, looped)
+    assert found is plain
+    # Said so by all of the beams, it is believed.
+    assert listen(vocabulary, heard, [looped, looped])[0] == [looped]
+
+
 def test_what_is_not_to_be_trusted_is_not_gone_on_with(vocabulary: Vocabulary) -> None:
     heard = excerpt(10_000, SPEECH)
     early = hypothesis(vocabulary, FIRST, of=heard)
     echo = hypothesis(vocabulary, FIRST, (5000, "the best of times,", 6000), of=heard)
-    unlikely = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-1.1)
+    unlikely = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-1.3)
     for refused in (echo, unlikely, early):
         [found], wants = listen(vocabulary, heard, [early, refused])
         assert found is early

@@ -20,6 +20,9 @@ SURE_ENGLISH_LOGPROB: Final = -0.50
 SURE_LOGPROB: Final = -0.30
 # Below, the words are hardly those that were spoken.
 FAILED_LOGPROB: Final = -1.0
+# Below, they are not even where somebody speaks for certain. A few words by themselves are less
+# likely than many, if only because they end at once.
+FAILED_MORE_LOGPROB: Final = -1.2
 
 # Fewer words in each second of speech are not all of what was said.
 MIN_WORDS_PER_S: Final = 0.8
@@ -27,6 +30,8 @@ MIN_WORDS_PER_S: Final = 0.8
 HOLE_MS: Final = 1_200
 # A stretch of speech that begins after the last text is worth one if it is as long as a word.
 STRETCH_MS: Final = 400
+# Texts like to end where the next words begin, or a little later.
+LATE_END_MS: Final = 300
 # Around a hole: its onset, and what the timestamps cost in precision.
 HOLE_MARGIN_MS: Final = 200
 
@@ -80,13 +85,20 @@ def holes(excerpt: Excerpt, segments: Sequence[Segment]) -> list[tuple[int, int]
     return [_around_speech(excerpt, start, end) for start, end in untold(excerpt, texts)]
 
 
-def ends_early(excerpt: Excerpt, segments: Sequence[Segment]) -> bool:
-    """Whether there is speech worth another look after the last of some segments."""
+def early_end_ms(excerpt: Excerpt, segments: Sequence[Segment]) -> int | None:
+    """Where the last of some segments ends, if there is speech worth another look after it.
+
+    From the excerpt's start; None if there is no such speech.
+    """
     end_ms = excerpt.start_ms + segments[-1].end_ms
+    begin_ms = excerpt.start_ms + segments[-1].start_ms
+    sooner_ms = max(begin_ms, end_ms - LATE_END_MS)
+    for start, stop in excerpt.window.speech_within(sooner_ms, excerpt.end_ms):
+        if start > sooner_ms and stop - start >= STRETCH_MS:
+            return min(end_ms, start) - excerpt.start_ms
     rest = excerpt.window.speech_within(end_ms, excerpt.end_ms)
-    return sum(stop - start for start, stop in rest) >= HOLE_MS or any(
-        start > end_ms and stop - start >= STRETCH_MS for start, stop in rest
-    )
+    enough = sum(stop - start for start, stop in rest) >= HOLE_MS
+    return segments[-1].end_ms if enough else None
 
 
 def untold(excerpt: Excerpt, texts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
+from fanscribe_whisper.excerpts import Excerpt
 from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.segments import segments_of
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -60,15 +61,30 @@ def without_loop(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis |
 
 
 def within_audio(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis:
-    """Leave off what is told to begin after the audio's end, if there is text before: a loop."""
+    """Leave off what is told to begin after the audio's end, if there is text before: a loop.
+
+    So is what is told to begin after all speech, and says the same as the text before.
+    """
     end = vocabulary.timestamp(hypothesis.excerpt.audio_ms)
+    end_of_speech = vocabulary.timestamp(_end_of_speech_ms(hypothesis.excerpt))
     for place, (token, following) in enumerate(pairwise(hypothesis.tokens)):
-        begins_late = token >= end and following < vocabulary.end_of_text
-        if begins_late and vocabulary.text_tokens(hypothesis.tokens[:place]):
-            tokens = hypothesis.tokens[:place]
+        if token < end_of_speech or following >= vocabulary.end_of_text:
+            continue
+        tokens = hypothesis.tokens[:place]
+        told = takewhile(lambda one: one < vocabulary.end_of_text, hypothesis.tokens[place + 1 :])
+        before, words = (_bare_words(vocabulary.decode(some)) for some in (tokens, list(told)))
+        if before and (token >= end or before[-len(words) :] == words):
             text = vocabulary.decode(tokens).strip()
             return replace(hypothesis, tokens=tokens, text=text, truncated=False)
     return hypothesis
+
+
+def ends_as_before(hypothesis: Hypothesis) -> bool:
+    """Whether the last words of a text came in it before: said again, or a loop that has ended."""
+    words = _bare_words(hypothesis.text)
+    last = words[-REPEATED_WORDS:]
+    earlier = range(len(words) - REPEATED_WORDS)
+    return any(words[first : first + REPEATED_WORDS] == last for first in earlier)
 
 
 def first_repeat(words: Sequence[Hashable], run: int) -> int | None:
@@ -87,6 +103,16 @@ def first_repeat(words: Sequence[Hashable], run: int) -> int | None:
             if once == twice == thrice:
                 return first + period
     return None
+
+
+def _end_of_speech_ms(excerpt: Excerpt) -> int:
+    """Where the last speech for certain in an excerpt ends, from its start."""
+    heard = excerpt.window.speech_within(excerpt.start_ms, excerpt.end_ms)
+    return heard[-1][1] - excerpt.start_ms if heard else excerpt.audio_ms
+
+
+def _bare_words(text: str) -> list[str]:
+    return [bare(word) for word in text.split()]
 
 
 def _kept_text_tokens(hypothesis: Hypothesis, vocabulary: Vocabulary) -> int | None:
@@ -117,7 +143,7 @@ def _doubled(text: str, time_ms: int) -> bool:
 
     Twice, or three times where it is only a few words.
     """
-    words = [bare(word) for word in text.split()]
+    words = _bare_words(text)
     if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
         return False
     long = range(REPEATED_WORDS, len(words) // 2 + 1)

@@ -72,7 +72,8 @@ class Scrutiny:
         if _echoing(best):
             unprompted = best.excerpt_again(prompt=[])
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
-        if best.search == GREEDY and (self._failed(best) or guards.unsure(best)):
+        doubted = self._failed(best) or guards.unsure(best) or loops.ends_as_before(best)
+        if best.search == GREEDY and doubted:
             again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
             best = self._better(best, (yield from self._answer(again)))
         return best
@@ -99,7 +100,7 @@ class Scrutiny:
             onward = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
             more = yield from self._answer(onward)
             both = self._without_loop(self._joined(best, more, known), suspect=True)
-            if more.avg_logprob < guards.FAILED_LOGPROB or not self._goes_on(best, both):
+            if more.avg_logprob < guards.FAILED_MORE_LOGPROB or not self._goes_on(best, both):
                 break
             best = both
         return best
@@ -110,10 +111,12 @@ class Scrutiny:
         To give the decoder all of the text would take as long as it took to find it.
         """
         segments = segments_of(best, self._vocabulary)
-        if guards.silent(best) or not segments or not guards.ends_early(best.excerpt, segments):
+        if guards.silent(best) or not segments:
             return ()
-        last = segments[-1]
-        begin, end = map(self._vocabulary.timestamp, (last.start_ms, last.end_ms))
+        last, end_ms = segments[-1], guards.early_end_ms(best.excerpt, segments)
+        if end_ms is None:
+            return ()
+        begin, end = map(self._vocabulary.timestamp, (last.start_ms, end_ms))
         # The end of what was told is the beginning of what was not.
         known = (begin, *last.tokens, end, end)
         return known if len(best.excerpt.prompt) + len(known) < MOST_KNOWN else ()
@@ -165,9 +168,11 @@ class Scrutiny:
         suspect = loops.looping(first, self._vocabulary)
         second = self._without_loop(second, suspect=suspect)
 
-        def quality(hypothesis: Hypothesis) -> tuple[bool, bool, float]:
+        def quality(hypothesis: Hypothesis) -> tuple[bool, bool, bool, float]:
             believed = not (_echoing(hypothesis) or loops.looping(hypothesis, self._vocabulary))
-            return believed, not guards.sparse(hypothesis), hypothesis.avg_logprob
+            complete = not guards.sparse(hypothesis)
+            fresh = not loops.ends_as_before(hypothesis)
+            return believed, complete, fresh, hypothesis.avg_logprob
 
         return max(first, second, key=quality)
 

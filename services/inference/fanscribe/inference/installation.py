@@ -8,9 +8,12 @@ import sysconfig
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from fanscribe.inference.errors import SetupError
 
+# Of the model's memory, what the allocator keeps though it is free.
+_KEPT_BYTES: Final = 1 << 30
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -51,6 +54,10 @@ class Installation:
         if shared := sysconfig.get_config_var("LIBDIR"):
             libraries.append(shared)
         return {
+            # Every batch takes hundreds of megabytes and gives them back. Memory that the allocator
+            # keeps need not be zeroed anew by the kernel, up to a twelfth of all the work.
+            "MALLOC_MMAP_MAX_": "0",
+            "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
             **os.environ,
             "LD_LIBRARY_PATH": ":".join(libraries),
             # The stub ignores PYTHONPATH; it takes the packages of the first `python3` it finds.

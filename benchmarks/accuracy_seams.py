@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.checks import Check
 from benchmarks.jobs import Job, transcribe_all
 from benchmarks.peer import Options, Transcription
-from benchmarks.peers import FANSCRIBE, SEQUENTIAL
+from benchmarks.peers import BATCHED, FANSCRIBE, SEQUENTIAL
 from benchmarks.recordings import SHARED_SPEECH, Recording, read_tsv
 from benchmarks.scoring import WordErrors, errors_after, found_words, words_of
 from benchmarks.table import markdown
@@ -36,6 +36,7 @@ class Shift:
 
     name: str
     errors: WordErrors
+    beside: WordErrors  # of the batched peer, which cuts at other places too then
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Seams:
     @property
     def spread(self) -> float:
         """Greatest change of the word error rate, in points."""
-        first = self.shifts[0].errors.rate
-        return 100 * max(abs(shift.errors.rate - first) for shift in self.shifts)
+        return _spread([shift.errors for shift in self.shifts])
+
+    @property
+    def spread_beside(self) -> float:
+        """The same of the batched peer: how much of it is the weights' own."""
+        return _spread([shift.beside for shift in self.shifts])
 
 
 async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Seams:
@@ -63,7 +68,10 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
         paths.append(
             write_wav(folder / f"shifted_{number}.wav", np.concatenate((preface, samples)))
         )
-    ours = await transcribe_all(FANSCRIBE, weights, [Job(path) for path in paths])
+    ours, beside = [
+        await transcribe_all(peer, weights, [Job(path) for path in paths])
+        for peer in (FANSCRIBE, BATCHED)
+    ]
     timed = Job(recording.path, Options(word_timestamps=True))
     theirs = (await transcribe_all(SEQUENTIAL, weights, [timed]))[0].transcription
     chunks = await planned_windows(recording.path)
@@ -72,8 +80,14 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
     cuts_ms = sorted(map(ms_of, starts | ends))
     cut, lost = _cut_words(recording.reference, ours[0].transcription.text, theirs, cuts_ms)
     shifts = [
-        Shift(name, errors_after(recording.reference, outcome.transcription.text, words))
-        for (name, _, words), outcome in zip(prefaces, ours, strict=True)
+        Shift(
+            name,
+            *(
+                errors_after(recording.reference, outcome.transcription.text, words)
+                for outcome in outcomes
+            ),
+        )
+        for (name, _, words), *outcomes in zip(prefaces, ours, beside, strict=True)
     ]
     return Seams(shifts, len(cuts_ms), cut, lost)
 
@@ -87,13 +101,16 @@ def seams_table(seams: Seams) -> str:
             str(shift.errors.substitutions),
             str(shift.errors.deletions),
             str(shift.errors.insertions),
+            f"{shift.beside.rate:.2%}",
         )
         for shift in seams.shifts
     ]
     told = f"{seams.cuts} ends of windows; {seams.words_cut} words with one in them."
+    told += f" {BATCHED} changes by up to {seams.spread_beside:.2f} points."
     if seams.words_lost:
         told += f" Lost: {', '.join(seams.words_lost)}."
-    return f"{markdown(('cuts moved by', 'WER', 'S', 'D', 'I'), rows)}\n\n{told}"
+    header = ("cuts moved by", "WER", "S", "D", "I", f"WER {BATCHED}")
+    return f"{markdown(header, rows)}\n\n{told}"
 
 
 def seam_checks(name: str, seams: Seams) -> list[Check]:
@@ -102,6 +119,10 @@ def seam_checks(name: str, seams: Seams) -> list[Check]:
         Check(f"{name}: change of WER with other cuts, points", seams.spread, _SPREAD, "max"),
         Check(f"{name}: words lost to a cut", len(seams.words_lost), 0, "max"),
     ]
+
+
+def _spread(errors: Sequence[WordErrors]) -> float:
+    return 100 * max(abs(one.rate - errors[0].rate) for one in errors)
 
 
 def _prefaces() -> list[tuple[str, NDArray[np.int16], str]]:

@@ -23,5 +23,5 @@ class Tuning:
 
     @property
     def most_windows(self) -> int:
-        """Windows held at a time: enough to find company of like length for each."""
-        return 2 * self.workers * self.group_size
+        """Windows held before Triton is let gather more: company for each, and full batches."""
+        return max(1, 3 * self.workers * self.group_size // 4)

@@ -82,12 +82,10 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
     shifts = [
         Shift(
             name,
-            *(
-                errors_after(recording.reference, outcome.transcription.text, words)
-                for outcome in outcomes
-            ),
+            errors_after(recording.reference, our.transcription.text, words),
+            errors_after(recording.reference, other.transcription.text, words),
         )
-        for (name, _, words), *outcomes in zip(prefaces, ours, beside, strict=True)
+        for (name, _, words), our, other in zip(prefaces, ours, beside, strict=True)
     ]
     return Seams(shifts, len(cuts_ms), cut, lost)
 

@@ -8,7 +8,7 @@ from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.loops import looping
 from fanscribe_whisper.segments import Segment
 from fanscribe_whisper.vocabulary import Vocabulary
-from fanscribe_whisper.writing import bare, is_unspaced
+from fanscribe_whisper.writing import bare_words, is_unspaced
 
 # OpenAI's thresholds: beyond both, there was no speech.
 NO_SPEECH_PROB: Final = 0.6
@@ -60,8 +60,8 @@ def sparse(hypothesis: Hypothesis) -> bool:
 
 def echoing(text: str, before: str) -> bool:
     """Whether a text is nothing but a piece of what the decoder knew before."""
-    words = [bare(word) for word in text.split()]
-    known = [bare(word) for word in before.split()]
+    words = bare_words(text)
+    known = bare_words(before)
     return bool(words) and any(
         known[first : first + len(words)] == words for first in range(len(known) - len(words) + 1)
     )

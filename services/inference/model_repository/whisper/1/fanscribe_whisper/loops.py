@@ -10,7 +10,7 @@ from fanscribe_whisper.hypothesis import Hypothesis
 from fanscribe_whisper.segments import segments_of
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.words import split_words
-from fanscribe_whisper.writing import bare, is_unspaced
+from fanscribe_whisper.writing import bare, bare_words, is_unspaced
 
 # OpenAI's threshold: text that compresses better repeats itself.
 MAX_COMPRESSION_RATIO: Final = 2.4
@@ -72,7 +72,7 @@ def within_audio(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis:
             continue
         tokens = hypothesis.tokens[:place]
         told = takewhile(lambda one: one < vocabulary.end_of_text, hypothesis.tokens[place + 1 :])
-        before, words = (_bare_words(vocabulary.decode(some)) for some in (tokens, list(told)))
+        before, words = (bare_words(vocabulary.decode(some)) for some in (tokens, list(told)))
         if before and (token >= end or before[-len(words) :] == words):
             text = vocabulary.decode(tokens).strip()
             return replace(hypothesis, tokens=tokens, text=text, truncated=False)
@@ -81,7 +81,7 @@ def within_audio(hypothesis: Hypothesis, vocabulary: Vocabulary) -> Hypothesis:
 
 def ends_as_before(hypothesis: Hypothesis) -> bool:
     """Whether the last words of a text came in it before: said again, or a loop that has ended."""
-    words = _bare_words(hypothesis.text)
+    words = bare_words(hypothesis.text)
     last = words[-REPEATED_WORDS:]
     earlier = range(len(words) - REPEATED_WORDS)
     return any(words[first : first + REPEATED_WORDS] == last for first in earlier)
@@ -109,10 +109,6 @@ def _end_of_speech_ms(excerpt: Excerpt) -> int:
     """Where the last speech for certain in an excerpt ends, from its start."""
     heard = excerpt.window.speech_within(excerpt.start_ms, excerpt.end_ms)
     return heard[-1][1] - excerpt.start_ms if heard else excerpt.audio_ms
-
-
-def _bare_words(text: str) -> list[str]:
-    return [bare(word) for word in text.split()]
 
 
 def _kept_text_tokens(hypothesis: Hypothesis, vocabulary: Vocabulary) -> int | None:
@@ -143,7 +139,7 @@ def _doubled(text: str, time_ms: int) -> bool:
 
     Twice, or three times where it is only a few words.
     """
-    words = _bare_words(text)
+    words = bare_words(text)
     if len(words) * 1000 < EASY_WORDS_PER_S * time_ms:
         return False
     long = range(REPEATED_WORDS, len(words) // 2 + 1)

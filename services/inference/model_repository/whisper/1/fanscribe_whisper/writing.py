@@ -14,3 +14,8 @@ def is_unspaced(language: str) -> bool:
 def bare(word: str) -> str:
     """Leave of a word its letters and digits, in lower case."""
     return "".join(character for character in word.lower() if character.isalnum())
+
+
+def bare_words(text: str) -> list[str]:
+    """Words of a text as they stand between spaces, bare."""
+    return [bare(word) for word in text.split()]

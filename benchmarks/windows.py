@@ -43,7 +43,7 @@ async def planned_windows(path: Path) -> list[MicroChunk]:
 
 def windows(samples: NDArray[np.int16], start_sample: int, longest_s: int) -> list[MicroChunk]:
     """Cut `samples`, the first of which is `start_sample` of the recording, as a splitter does."""
-    chunker = Chunker(SpeechDetector(), start_sample, samples_of_s(longest_s))
+    chunker = Chunker(SpeechDetector, start_sample, samples_of_s(longest_s))
     chunks = [
         chunk
         for first in range(0, len(samples), _BLOCK_SAMPLES)

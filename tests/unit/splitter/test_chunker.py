@@ -1,20 +1,23 @@
 """Cutting micro chunks: they tile, they end in pauses, and blocks make no difference."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fanscribe.media.pauses import SHORTEST_PAUSE_FRAMES, longest_pause, pauses
-from fanscribe.media.speech import FRAME_SAMPLES
-from fanscribe.splitter.chunker import OVERLAP_FRAMES, Chunker, MicroChunk
+from fanscribe.media.pauses import SHORTEST_PAUSE_FRAMES, longest_pause, pauses, quietest
+from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
+from fanscribe.splitter.chunker import OVERLAP_FRAMES, Chunker, Detector, MicroChunk
+from tests.support.audio import decode, english_clips
 
 FRAMES_PER_S = 16_000 / FRAME_SAMPLES
 
 
 class LoudIsSpeech:
-    """A detector for made-up audio: the probability of a frame is its first sample, in percent."""
+    """A detector for made-up audio: a frame's greatest sample is its probability, in percent."""
 
     def __init__(self) -> None:
         self._rest: NDArray[np.int16] = np.empty(0, np.int16)
@@ -23,10 +26,11 @@ class LoudIsSpeech:
         heard = np.concatenate((self._rest, samples))
         whole = len(heard) // FRAME_SAMPLES * FRAME_SAMPLES
         self._rest = heard[whole:]
-        return heard[:whole:FRAME_SAMPLES].astype(np.float32) / 100
+        frames = heard[:whole].reshape(-1, FRAME_SAMPLES)
+        return frames.max(axis=1).astype(np.float32) / 100
 
     def flush(self) -> NDArray[np.float32]:
-        return self._rest[:1].astype(np.float32) / 100
+        return self._rest.max(keepdims=True, initial=0)[: len(self._rest)].astype(np.float32) / 100
 
 
 def audio_of(*parts: tuple[float, int]) -> NDArray[np.int16]:
@@ -37,9 +41,13 @@ def audio_of(*parts: tuple[float, int]) -> NDArray[np.int16]:
 
 
 def cut(
-    audio: NDArray[np.int16], longest_s: float = 20, start: int = 1000, block: int = 8000
+    audio: NDArray[np.int16],
+    longest_s: float = 20,
+    start: int = 1000,
+    block: int = 8000,
+    detector: Callable[[], Detector] = LoudIsSpeech,
 ) -> list[MicroChunk]:
-    chunker = Chunker(LoudIsSpeech(), start, round(longest_s * 16_000))
+    chunker = Chunker(detector, start, round(longest_s * 16_000))
     chunks = []
     for position in range(0, len(audio), block):
         chunks += chunker.feed(audio[position : position + block])
@@ -137,15 +145,43 @@ def test_speech_that_ends_just_after_a_cut_is_not_lost() -> None:
 
 
 def test_memory_is_bounded_by_the_longest_chunk() -> None:
-    chunker = Chunker(LoudIsSpeech(), 0, 20 * 16_000)
+    chunker = Chunker(LoudIsSpeech, 0, 20 * 16_000)
     for _ in range(600):
         chunker.feed(np.full(16_000, 90, np.int16))
-        assert len(chunker._audio) <= 21 * 16_000  # noqa: SLF001
+        assert len(chunker._heard.audio) <= 21 * 16_000  # noqa: SLF001
 
 
 def test_pauses_are_runs_long_enough() -> None:
     speech = np.array([1] * 3 + [0] * SHORTEST_PAUSE_FRAMES + [1] + [0] * 4 + [1] + [0] * 7, bool)
     assert pauses(speech) == [(3, 8), (14, 21)]
-    assert longest_pause(speech, near=0) == 17
+    assert longest_pause(speech, near=0) == (14, 21)
     assert longest_pause(np.ones(9, bool), near=0) is None
     assert pauses(np.zeros(9, bool)) == [(0, 9)]
+
+
+def test_the_quietest_is_the_same_wherever_a_pause_is_said_to_begin() -> None:
+    sound = np.random.default_rng(4).integers(-9, 10, 9_000).astype(np.int16)
+    sound[4_000:4_200] //= 3
+    assert [start + quietest(sound[start:stop]) for start, stop in ((0, 9_000), (700, 8_400))] == [
+        pytest.approx(4_100, abs=40)
+    ] * 2
+    assert 700 + quietest(sound[700:8_400]) == quietest(sound)
+
+
+def test_the_quietest_of_silence_is_the_middle_of_all_of_it() -> None:
+    sound = np.full(8_000, 5, np.int16)
+    sound[1_000:5_000] = 0
+    assert [quietest(sound), 900 + quietest(sound[900:])] == [3_000, 3_000]
+
+
+@pytest.mark.parametrize("before", [1, 300, 47_777])
+def test_the_same_speech_gets_the_same_windows_wherever_it_lies(before: int) -> None:
+    gap = np.zeros(9_000, np.int16)
+    clips = [part for clip in english_clips()[:5] for part in (decode(clip.path), gap)]
+    speech = np.concatenate(clips * (1 + 120 * 16_000 // sum(map(len, clips))))
+    earlier = np.concatenate((speech[20_000 : 20_000 + before], speech))
+    windows, later = (cut(one, start=0, detector=SpeechDetector) for one in (speech, earlier))
+    known = {(one.audio_start_sample, len(one.audio)) for one in windows}
+    same = [(one.audio_start_sample - before, len(one.audio)) in known for one in later]
+    assert len(same) > 8
+    assert all(same[4:])

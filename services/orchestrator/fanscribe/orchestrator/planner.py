@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.extent import Extent
-from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause
+from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause, quietest
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
 from fanscribe.media.timeline import Span
@@ -135,15 +136,24 @@ class Planner:
         if window.samples < FRAME_SAMPLES:
             return nominal, 0
         detector = SpeechDetector()
+        heard, probabilities = [], []
         async with self._media.extract(recording, window) as audio:
-            heard = [await asyncio.to_thread(detector.feed, block) async for block in audio]
+            async for block in audio:
+                heard.append(block)
+                probabilities.append(await asyncio.to_thread(detector.feed, block))
             fetched = audio.bytes_fetched
-        probabilities = np.concatenate(heard)
         near = (nominal - window.start_sample) // FRAME_SAMPLES
-        frame = longest_pause(SpeechGate().feed(probabilities), near)
-        if frame is None:
-            frame = least_speech(probabilities)
-        return window.start_sample + frame * FRAME_SAMPLES, fetched
+        found = _boundary_in(np.concatenate(heard), np.concatenate(probabilities), near)
+        return window.start_sample + found, fetched
+
+
+def _boundary_in(samples: NDArray[np.int16], probabilities: NDArray[np.float32], near: int) -> int:
+    """Return the sample to cut at: in the longest pause, by choice near to frame `near`."""
+    pause = longest_pause(SpeechGate().feed(probabilities), near)
+    if pause is None:
+        return least_speech(probabilities) * FRAME_SAMPLES
+    start, end = (frame * FRAME_SAMPLES for frame in pause)
+    return start + quietest(samples[start:end])
 
 
 async def _look_ahead(

@@ -1,12 +1,19 @@
 """Cuts a stream of samples into micro chunks that end in pauses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanscribe.media.pauses import SpeechGate, certain_speech, least_speech, longest_pause
+from fanscribe.media.pauses import (
+    SpeechGate,
+    certain_speech,
+    least_speech,
+    longest_pause,
+    quietest,
+)
 from fanscribe.media.speech import FRAME_SAMPLES
 from fanscribe.media.timeline import SAMPLE_RATE, Span
 
@@ -81,45 +88,74 @@ class MicroChunk:
 
 
 class _Cut(NamedTuple):
-    frame: int  # before which a micro chunk ends
+    sample: int  # before which a micro chunk ends, of the audio at hand
     in_speech: bool = False
+
+
+class _Hearing:
+    """Audio, and what a detector that began to listen with it makes of its frames."""
+
+    def __init__(self, detector: Detector, audio: NDArray[np.int16]) -> None:
+        self._detector = detector
+        self._gate = SpeechGate()
+        self.audio: NDArray[np.int16] = np.empty(0, np.int16)
+        self.probabilities: NDArray[np.float32] = np.empty(0, np.float32)
+        self.speech: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.feed(audio)
+
+    def feed(self, samples: NDArray[np.int16]) -> None:
+        self.audio = np.concatenate((self.audio, samples))
+        self._take(self._detector.feed(samples))
+
+    def flush(self) -> None:
+        """Tell of the unfinished last frame too."""
+        self._take(self._detector.flush())
+
+    def _take(self, probabilities: NDArray[np.float32]) -> None:
+        self.probabilities = np.concatenate((self.probabilities, probabilities))
+        self.speech = np.concatenate((self.speech, self._gate.feed(probabilities)))
+
+    def between(self, start_frame: int, end_frame: int) -> NDArray[np.int16]:
+        return self.audio[start_frame * FRAME_SAMPLES : end_frame * FRAME_SAMPLES]
 
 
 class Chunker:
     """Cuts one macro chunk. The spans of its micro chunks tile what was fed, exactly.
 
     Cuts depend only on the samples, never on how they were fed, so that another attempt at the same
-    macro chunk finds the same ones.
+    macro chunk finds the same ones. Nor do they depend on what was before the last cut: a detector
+    of its own listens to each micro chunk, from a cut that the sound itself fixes to the sample. So
+    after a few cuts the same speech gets the same ones wherever it lies in a recording, and the
+    model, which a shift of a hundredth of a second makes hear other words, hears the same.
     """
 
-    def __init__(self, detector: Detector, start_sample: int, longest_samples: int) -> None:
+    def __init__(
+        self, detector: Callable[[], Detector], start_sample: int, longest_samples: int
+    ) -> None:
         self._detector = detector
-        self._gate = SpeechGate()
         self._longest_frames = longest_samples // FRAME_SAMPLES
         # Everything from here on is not yet part of a micro chunk. The audio at hand begins
         # earlier, by the overlap with the last one, if that was cut in speech.
         self._start_sample = start_sample
         self._overlap_frames = 0
-        self._audio: NDArray[np.int16] = np.empty(0, np.int16)
-        self._probabilities: NDArray[np.float32] = np.empty(0, np.float32)
-        self._speech: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._heard = _Hearing(detector(), np.empty(0, np.int16))
+        self._ended = False
 
     def feed(self, samples: NDArray[np.int16]) -> list[MicroChunk]:
-        """Take the next samples; return the micro chunks they complete."""
-        self._audio = np.concatenate((self._audio, samples))
-        return self._completed(self._detector.feed(samples))
+        """Take the next few seconds of samples; return the micro chunks they complete."""
+        self._heard.feed(samples)
+        return self._completed()
 
     def finish(self) -> list[MicroChunk]:
         """Return what is left; nothing may be fed after it."""
-        done = self._completed(self._detector.flush())
-        if len(self._audio) > self._overlap_frames * FRAME_SAMPLES:
-            done.append(self._take(_Cut(len(self._speech))))
+        self._ended = True
+        self._heard.flush()
+        done = self._completed()
+        if len(self._heard.audio) > self._overlap_frames * FRAME_SAMPLES:
+            done.append(self._take(_Cut(len(self._heard.audio))))
         return done
 
-    def _completed(self, probabilities: NDArray[np.float32]) -> list[MicroChunk]:
-        """Take the next frames' probabilities; return the micro chunks they complete."""
-        self._probabilities = np.concatenate((self._probabilities, probabilities))
-        self._speech = np.concatenate((self._speech, self._gate.feed(probabilities)))
+    def _completed(self) -> list[MicroChunk]:
         done = []
         while (cut := self._next_cut()) is not None:
             done.append(self._take(cut))
@@ -129,56 +165,62 @@ class Chunker:
         """Return where the next micro chunk ends; None if more must be heard."""
         # Each step looks at a stretch of fixed length, however much more has been heard: what is
         # decided must not depend on the size of the blocks.
-        frames = len(self._speech)
-        opening = np.flatnonzero(self._speech[: SILENCE_FRAMES + LEAD_FRAMES])
+        speech = self._heard.speech
+        opening = np.flatnonzero(speech[: SILENCE_FRAMES + LEAD_FRAMES])
         if not len(opening):
-            return _Cut(SILENCE_FRAMES) if frames >= SILENCE_FRAMES + LEAD_FRAMES else None
+            enough = len(speech) >= SILENCE_FRAMES + LEAD_FRAMES
+            return _Cut(SILENCE_FRAMES * FRAME_SAMPLES) if enough else None
         first = max(0, int(opening[0]) - LEAD_FRAMES)
         furthest = first + self._longest_frames
-        reach = self._speech[:furthest]
+        reach = speech[:furthest]
         voiced = np.flatnonzero(reach)
         long_pauses = np.flatnonzero(np.diff(np.append(voiced, len(reach))) > LONG_PAUSE_FRAMES)
         if len(long_pauses):
-            end = max(int(voiced[long_pauses[0]]) + 1, self._overlap_frames)
-            return _Cut(end + TAIL_FRAMES)
-        return self._cut_in_speech(first, furthest) if frames >= furthest else None
+            pause = int(voiced[long_pauses[0]]) + 1
+            tail = max(pause, self._overlap_frames) + TAIL_FRAMES
+            return self._cut_in_pause(tail, pause + LONG_PAUSE_FRAMES)
+        return self._cut_in_speech(first, furthest) if len(speech) >= furthest else None
 
     def _cut_in_speech(self, first: int, furthest: int) -> _Cut:
         """Return where to cut speech that is as long as a micro chunk may be."""
         for share in (CUT_FROM, 0.2):
             earliest = max(first + int(self._longest_frames * share), self._overlap_frames + 1)
-            reach = self._speech[earliest:furthest]
+            reach = self._heard.speech[earliest:furthest]
             if (pause := longest_pause(reach, near=len(reach))) is not None:
-                return _Cut(earliest + pause)
+                return self._cut_in_pause(earliest + pause[0], earliest + pause[1])
         earliest = first + int(self._longest_frames * CUT_FROM)
-        least = least_speech(self._probabilities[earliest:furthest])
-        return _Cut(earliest + least, in_speech=True)
+        least = least_speech(self._heard.probabilities[earliest:furthest])
+        return _Cut((earliest + least) * FRAME_SAMPLES, in_speech=True)
+
+    def _cut_in_pause(self, start: int, end: int) -> _Cut:
+        return _Cut(start * FRAME_SAMPLES + quietest(self._heard.between(start, end)))
 
     def _take(self, cut: _Cut) -> MicroChunk:
+        heard = self._heard
         overlap = self._overlap_frames * FRAME_SAMPLES
-        end = min(cut.frame * FRAME_SAMPLES, len(self._audio))
-        voiced = np.flatnonzero(self._speech[: cut.frame])
+        frames = -(-cut.sample // FRAME_SAMPLES)
+        voiced = np.flatnonzero(heard.speech[:frames])
         begin, stop = 0, 0
         if len(voiced):
             begin = max(0, int(voiced[0]) - LEAD_FRAMES) * FRAME_SAMPLES
-            stop = min(end, (int(voiced[-1]) + 1 + TAIL_FRAMES) * FRAME_SAMPLES)
+            stop = min(cut.sample, (int(voiced[-1]) + 1 + TAIL_FRAMES) * FRAME_SAMPLES)
         chunk = MicroChunk(
-            span=Span(self._start_sample, self._start_sample + end - overlap),
+            span=Span(self._start_sample, self._start_sample + cut.sample - overlap),
             audio_start_sample=self._start_sample - overlap + begin,
             # A copy: a view would keep the whole buffer alive while the model works.
-            audio=self._audio[begin:stop].copy(),
+            audio=heard.audio[begin:stop].copy(),
             speech=tuple(
                 Span(first * FRAME_SAMPLES - begin, min(last * FRAME_SAMPLES, stop) - begin)
                 for first, last in certain_speech(
-                    self._probabilities[: cut.frame], self._speech[: cut.frame]
+                    heard.probabilities[:frames], heard.speech[:frames]
                 )
             ),
             cut_in_speech=cut.in_speech,
         )
         self._start_sample = chunk.span.end_sample
         self._overlap_frames = OVERLAP_FRAMES if cut.in_speech else 0
-        kept = cut.frame - self._overlap_frames
-        self._audio = self._audio[kept * FRAME_SAMPLES :]
-        self._probabilities = self._probabilities[kept:]
-        self._speech = self._speech[kept:]
+        kept = cut.sample - self._overlap_frames * FRAME_SAMPLES
+        self._heard = _Hearing(self._detector(), heard.audio[kept:])
+        if self._ended:
+            self._heard.flush()
         return chunk

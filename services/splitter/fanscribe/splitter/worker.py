@@ -91,7 +91,7 @@ class Worker:
         takes them. Raises FanscribeError.
         """
         chunker = Chunker(
-            SpeechDetector(),
+            SpeechDetector,
             assignment.span.start_sample,
             samples_of_s(assignment.longest_micro_chunk_s),
         )

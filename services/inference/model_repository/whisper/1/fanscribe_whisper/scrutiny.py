@@ -16,8 +16,6 @@ from fanscribe_whisper.segments import segments_of
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Aligning, Decoding, Want
 
-# Two more than these find hardly better words, and cost half as much again.
-FEW_BEAMS: Final = Search(beams=3)
 BEAMS: Final = Search(beams=5)
 # What failed with all beams may not repeat itself.
 UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
@@ -48,7 +46,7 @@ class Scrutiny:
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
-            again = yield from self._settled((yield from self._decoded(hole, FEW_BEAMS)))
+            again = yield from self._settled((yield from self._decoded(hole, BEAMS)))
             if again.text and not (guards.silent(again) or self._failed(again)):
                 found.append(again)
         return sorted(found, key=lambda one: one.excerpt.start_ms)
@@ -65,8 +63,7 @@ class Scrutiny:
     def _settled(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Cut off a loop, decode again what is not sure, and keep the best.
 
-        Without the prompt, if that is all there is; and with a few beams, from the encoder output
-        at hand.
+        Without the prompt, if that is all there is; and with beams, from the encoder's output.
         """
         best = self._without_loop(best)
         if _echoing(best):
@@ -74,7 +71,7 @@ class Scrutiny:
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
         doubted = self._failed(best) or guards.unsure(best) or loops.ends_as_before(best)
         if best.search == GREEDY and doubted:
-            again = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best)
+            again = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best)
             best = self._better(best, (yield from self._answer(again)))
         return best
 
@@ -97,7 +94,7 @@ class Scrutiny:
         before, unlike what is decoded by itself.
         """
         while known := self._last_told(best):
-            onward = Decoding(best.excerpt_again(), best.encoded.frames, FEW_BEAMS, best, known)
+            onward = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best, known)
             more = yield from self._answer(onward)
             both = self._without_loop(self._joined(best, more, known), suspect=True)
             if more.avg_logprob < guards.FAILED_MORE_LOGPROB or not self._goes_on(best, both):

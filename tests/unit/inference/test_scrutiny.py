@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fanscribe_whisper.excerpts import Excerpt, Padding
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis
-from fanscribe_whisper.scrutiny import FEW_BEAMS, Scrutiny
+from fanscribe_whisper.scrutiny import BEAMS, Scrutiny
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Decoding, Want
 
@@ -42,7 +42,7 @@ def test_a_text_that_ends_before_the_speech_goes_on(vocabulary: Vocabulary) -> N
     assert (first.search, first.known) == (GREEDY, ())
     # From the encoder output at hand, after what was said last and the time where that ends, twice.
     assert isinstance(more, Decoding)
-    assert (more.search, more.heard) == (FEW_BEAMS, early)
+    assert (more.search, more.heard) == (BEAMS, early)
     assert more.known == (*early.tokens, early.tokens[-1])
 
 
@@ -62,7 +62,7 @@ def test_a_text_that_ends_as_it_went_before_is_decoded_again(vocabulary: Vocabul
     plain = hypothesis(vocabulary, (0, f"{said}.", 9000), of=heard, logprob=-0.4)
     [found], [_, again] = listen(vocabulary, heard, [looped, plain])
     assert isinstance(again, Decoding)
-    assert (again.search, again.heard) == (FEW_BEAMS, looped)
+    assert (again.search, again.heard) == (BEAMS, looped)
     assert found is plain
     # Said so by all of the beams, it is believed.
     assert listen(vocabulary, heard, [looped, looped])[0] == [looped]

@@ -21,7 +21,7 @@ _FRAMES_PER_S: Final = SAMPLE_RATE / FRAME_SAMPLES
 
 # Silence kept before and after speech: soft onsets and endings lie in it. With more of it before,
 # Whisper hears what was not said; with less, too.
-LEAD_FRAMES: Final = round(0.25 * _FRAMES_PER_S)
+LEAD_FRAMES: Final = round(0.2 * _FRAMES_PER_S)
 TAIL_FRAMES: Final = round(0.4 * _FRAMES_PER_S)
 # A pause this long ends a micro chunk, however short that is.
 LONG_PAUSE_FRAMES: Final = round(2.0 * _FRAMES_PER_S)

@@ -32,6 +32,8 @@ CUT_FROM: Final = 0.6
 # Where it is cut in speech, for want of a pause, the next one begins so much earlier: a word that
 # is cut in two here is whole there.
 OVERLAP_FRAMES: Final = round(1.6 * _FRAMES_PER_S)
+# A detector listens to so much before a micro chunk: one that has heard nothing yet may miss words.
+RUN_IN_FRAMES: Final = round(5.0 * _FRAMES_PER_S)
 
 
 class Detector(Protocol):
@@ -93,10 +95,14 @@ class _Cut(NamedTuple):
 
 
 class _Hearing:
-    """Audio, and what a detector that began to listen with it makes of its frames."""
+    """Audio, and what a detector makes of its frames that listened to a run-in before."""
 
-    def __init__(self, detector: Detector, audio: NDArray[np.int16]) -> None:
+    def __init__(
+        self, detector: Detector, run_in: NDArray[np.int16], audio: NDArray[np.int16]
+    ) -> None:
         self._detector = detector
+        # Whole frames, so that the first one of the audio begins with it.
+        self._detector.feed(run_in[len(run_in) % FRAME_SAMPLES :])
         self._gate = SpeechGate()
         self.audio: NDArray[np.int16] = np.empty(0, np.int16)
         self.probabilities: NDArray[np.float32] = np.empty(0, np.float32)
@@ -123,10 +129,11 @@ class Chunker:
     """Cuts one macro chunk. The spans of its micro chunks tile what was fed, exactly.
 
     Cuts depend only on the samples, never on how they were fed, so that another attempt at the same
-    macro chunk finds the same ones. Nor do they depend on what was before the last cut: a detector
-    of its own listens to each micro chunk, from a cut that the sound itself fixes to the sample. So
-    after a few cuts the same speech gets the same ones wherever it lies in a recording, and the
-    model, which a shift of a hundredth of a second makes hear other words, hears the same.
+    macro chunk finds the same ones. Nor do they depend on what was long before the last cut: each
+    micro chunk has a detector of its own, with frames that begin at a cut that the sound itself
+    fixes to the sample. So after a few cuts the same speech gets the same ones wherever it lies in
+    a recording, and the model, which a hundredth of a second can make hear other words, hears the
+    same.
     """
 
     def __init__(
@@ -138,7 +145,8 @@ class Chunker:
         # earlier, by the overlap with the last one, if that was cut in speech.
         self._start_sample = start_sample
         self._overlap_frames = 0
-        self._heard = _Hearing(detector(), np.empty(0, np.int16))
+        self._before: NDArray[np.int16] = np.empty(0, np.int16)
+        self._heard = _Hearing(detector(), self._before, self._before)
         self._ended = False
 
     def feed(self, samples: NDArray[np.int16]) -> list[MicroChunk]:
@@ -220,7 +228,9 @@ class Chunker:
         self._start_sample = chunk.span.end_sample
         self._overlap_frames = OVERLAP_FRAMES if cut.in_speech else 0
         kept = cut.sample - self._overlap_frames * FRAME_SAMPLES
-        self._heard = _Hearing(self._detector(), heard.audio[kept:])
+        run_in = np.concatenate((self._before, heard.audio[:kept]))
+        self._before = run_in[-RUN_IN_FRAMES * FRAME_SAMPLES :].copy()
+        self._heard = _Hearing(self._detector(), self._before, heard.audio[kept:])
         if self._ended:
             self._heard.flush()
         return chunk

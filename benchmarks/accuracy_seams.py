@@ -1,6 +1,6 @@
 """Seams: what other cuts change, and words that a cut fell in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,10 @@ _GAP_S: Final = 0.6
 _SPREAD: Final = 0.3  # points of word error rate
 # A word whose start or end is this near to a cut has the cut in it: times are not more exact.
 _IN_WORD_MS: Final = 100
+# Nor is one that is in so much softer sound than the loudest of the word, for 100 ms: the peer's
+# times of a word take in the pause before it.
+_SOFTER_DB: Final = 15
+_SOUND_MS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,14 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
     starts = {chunk.audio_start_sample for chunk in chunks}
     ends = {chunk.audio_start_sample + len(chunk.audio) for chunk in chunks}
     cuts_ms = sorted(map(ms_of, starts | ends))
-    cut, lost = _cut_words(recording.reference, ours[0].transcription.text, theirs, cuts_ms)
+    cut, lost = _cut_words(
+        recording.reference,
+        ours[0].transcription.text,
+        theirs,
+        lambda start_ms, end_ms: any(
+            _falls_in(samples, at_ms, start_ms, end_ms) for at_ms in cuts_ms
+        ),
+    )
     shifts = [
         Shift(
             name,
@@ -142,9 +153,12 @@ def _prefaces() -> list[tuple[str, NDArray[np.int16], str]]:
 
 
 def _cut_words(
-    reference: str, ours: str, theirs: Transcription, cuts_ms: Sequence[int]
+    reference: str, ours: str, theirs: Transcription, is_cut: Callable[[int, int], bool]
 ) -> tuple[int, list[str]]:
-    """Count words of the reference with a cut in them; list those that only the peer found."""
+    """Count words of the reference with a cut in them; list those that only the peer found.
+
+    `is_cut` tells it of a word that is said from one time to another, in milliseconds.
+    """
     heard = [
         (word, timed.start_ms, timed.end_ms)
         for segment in theirs.segments
@@ -159,9 +173,26 @@ def _cut_words(
         if peer_index is None:
             continue
         _, start_ms, end_ms = heard[peer_index]
-        # Ends of windows in pauses are in no word.
-        if any(start_ms + _IN_WORD_MS <= at_ms <= end_ms - _IN_WORD_MS for at_ms in cuts_ms):
+        if is_cut(start_ms, end_ms):
             cut += 1
             if our_index is None:
                 lost.append(f"{word} ({start_ms / 1000:.1f} s)")
     return cut, lost
+
+
+def _falls_in(samples: NDArray[np.int16], at_ms: int, start_ms: int, end_ms: int) -> bool:
+    """Whether a cut falls in what is said from `start_ms` to `end_ms`."""
+    if not start_ms + _IN_WORD_MS <= at_ms <= end_ms - _IN_WORD_MS:
+        return False
+    middles_ms = range(start_ms + _SOUND_MS // 2, end_ms - _SOUND_MS // 2 + 1, _SOUND_MS // 2)
+    loudest = max(_power(samples, middle_ms) for middle_ms in middles_ms)
+    return _power(samples, at_ms) * 10 ** (_SOFTER_DB / 10) >= loudest
+
+
+def _power(samples: NDArray[np.int16], middle_ms: int) -> float:
+    """Mean square of the sound around a time."""
+    first, last = (
+        max(0, ms) * SAMPLE_RATE // 1000
+        for ms in (middle_ms - _SOUND_MS // 2, middle_ms + _SOUND_MS // 2)
+    )
+    return float(np.square(samples[first:last], dtype=np.float64).mean())

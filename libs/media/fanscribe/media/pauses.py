@@ -1,13 +1,15 @@
 """Pauses in speech, and where to cut in them: pure functions on speech probabilities and samples.
 
 A probability belongs to one frame of `speech.FRAME_SAMPLES` samples. Positions are frame indexes,
-but for `quietest`.
+but those of `cut_in` and `quietest` are samples.
 """
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fanscribe.media.speech import FRAME_SAMPLES
 
 # Speech begins at the first threshold and goes on until below the second (hysteresis). Low ones: a
 # frame wrongly held for speech costs a little time, one wrongly held for silence costs words.
@@ -61,6 +63,12 @@ def longest_pause(speech: NDArray[np.bool_], near: int) -> tuple[int, int] | Non
         key=lambda run: (run[1] - run[0], -abs(sum(run) // 2 - near)),
         default=None,
     )
+
+
+def cut_in(samples: NDArray[np.int16], pause: tuple[int, int]) -> int:
+    """Return which of `samples` to cut before in a pause of theirs: in its quietest 10 ms."""
+    start, end = (frame * FRAME_SAMPLES for frame in pause)
+    return start + quietest(samples[start:end])
 
 
 def quietest(samples: NDArray[np.int16]) -> int:

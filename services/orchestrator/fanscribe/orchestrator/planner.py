@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fanscribe.media.access import MediaAccess
 from fanscribe.media.anchor import Anchor
 from fanscribe.media.extent import Extent
-from fanscribe.media.pauses import SpeechGate, least_speech, longest_pause, quietest
+from fanscribe.media.pauses import SpeechGate, cut_in, least_speech, longest_pause
 from fanscribe.media.probe import Recording
 from fanscribe.media.speech import FRAME_SAMPLES, SpeechDetector
 from fanscribe.media.timeline import Span
@@ -152,8 +152,7 @@ def _boundary_in(samples: NDArray[np.int16], probabilities: NDArray[np.float32],
     pause = longest_pause(SpeechGate().feed(probabilities), near)
     if pause is None:
         return least_speech(probabilities) * FRAME_SAMPLES
-    start, end = (frame * FRAME_SAMPLES for frame in pause)
-    return start + quietest(samples[start:end])
+    return cut_in(samples, pause)
 
 
 async def _look_ahead(

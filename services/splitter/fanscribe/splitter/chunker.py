@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fanscribe.media.pauses import (
     SpeechGate,
     certain_speech,
+    cut_in,
     least_speech,
     longest_pause,
-    quietest,
 )
 from fanscribe.media.speech import FRAME_SAMPLES
 from fanscribe.media.timeline import SAMPLE_RATE, Span
@@ -121,9 +121,6 @@ class _Hearing:
         self.probabilities = np.concatenate((self.probabilities, probabilities))
         self.speech = np.concatenate((self.speech, self._gate.feed(probabilities)))
 
-    def between(self, start_frame: int, end_frame: int) -> NDArray[np.int16]:
-        return self.audio[start_frame * FRAME_SAMPLES : end_frame * FRAME_SAMPLES]
-
 
 class Chunker:
     """Cuts one macro chunk. The spans of its micro chunks tile what was fed, exactly.
@@ -186,7 +183,7 @@ class Chunker:
         if len(long_pauses):
             pause = int(voiced[long_pauses[0]]) + 1
             tail = max(pause, self._overlap_frames) + TAIL_FRAMES
-            return self._cut_in_pause(tail, pause + LONG_PAUSE_FRAMES)
+            return _Cut(cut_in(self._heard.audio, (tail, pause + LONG_PAUSE_FRAMES)))
         return self._cut_in_speech(first, furthest) if len(speech) >= furthest else None
 
     def _cut_in_speech(self, first: int, furthest: int) -> _Cut:
@@ -195,13 +192,11 @@ class Chunker:
             earliest = max(first + int(self._longest_frames * share), self._overlap_frames + 1)
             reach = self._heard.speech[earliest:furthest]
             if (pause := longest_pause(reach, near=len(reach))) is not None:
-                return self._cut_in_pause(earliest + pause[0], earliest + pause[1])
+                here = earliest + pause[0], earliest + pause[1]
+                return _Cut(cut_in(self._heard.audio, here))
         earliest = first + int(self._longest_frames * CUT_FROM)
         least = least_speech(self._heard.probabilities[earliest:furthest])
         return _Cut((earliest + least) * FRAME_SAMPLES, in_speech=True)
-
-    def _cut_in_pause(self, start: int, end: int) -> _Cut:
-        return _Cut(start * FRAME_SAMPLES + quietest(self._heard.between(start, end)))
 
     def _take(self, cut: _Cut) -> MicroChunk:
         heard = self._heard

@@ -147,7 +147,7 @@ $(PEERS)/.set-up: benchmarks/peers.txt
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
 	@touch $@
 
-bench-accuracy: setup ## Measure words, languages, times and seams
+bench-accuracy: setup bench-peers ## Measure words, languages, times and seams
 	$(VENV)/bin/python -m benchmarks.accuracy
 
 bench-silence: setup ## Look for text where nobody speaks; needs sox

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.accuracy_changes import score_changes
-from benchmarks.accuracy_seams import find_seams, seam_checks, seams_table
+from benchmarks.accuracy_seams import COMPARED, find_seams, seam_checks, seams_table
 from benchmarks.accuracy_times import Times, find_onsets, time_checks, times_of, times_table
 from benchmarks.accuracy_words import (
     language_checks,
@@ -20,6 +20,7 @@ from benchmarks.accuracy_words import (
 )
 from benchmarks.arguments import PeersParser
 from benchmarks.checks import Check, checks_table
+from benchmarks.interpreters import MissingPeerError, interpreter
 from benchmarks.jobs import Job, transcribe_all
 from benchmarks.machine import this_machine
 from benchmarks.peer import Options
@@ -68,7 +69,7 @@ def main() -> None:
     try:
         with TemporaryDirectory(prefix="fanscribe-accuracy-") as folder:
             asyncio.run(_benchmark(arguments, Path(folder), report))
-    except (PeerError, RecordingError, SetupError) as error:
+    except (MissingPeerError, PeerError, RecordingError, SetupError) as error:
         sys.exit(f"benchmark: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -80,6 +81,9 @@ def main() -> None:
 
 async def _benchmark(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
     models = [find_weights(name) for name in arguments.model]
+    if "seams" in arguments.part:
+        for peer in COMPARED:
+            interpreter(peer)  # rather now than after an hour
     for weights in models:
         if "words" in arguments.part:
             await _words(weights, arguments, folder, report)

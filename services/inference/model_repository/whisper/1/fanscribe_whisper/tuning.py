@@ -24,4 +24,4 @@ class Tuning:
     @property
     def most_windows(self) -> int:
         """Windows held before Triton is let gather more: company for each, and full batches."""
-        return max(1, 3 * self.workers * self.group_size // 4)
+        return max(1, 5 * self.workers * self.group_size // 8)

@@ -27,8 +27,8 @@ _SPEECH_S: Final = (3.0, 6.0, 9.0)
 _SILENCE_S: Final = (7.0,)
 _GAP_S: Final = 0.6
 _SPREAD: Final = 0.3  # points of word error rate
-# They cut at other places too then. A peer's error rate on one recording owes points to where its
-# cuts happen to fall: only over all of them can two be compared.
+# Something before it moves the cuts of all of these. A peer's error rate on one recording owes
+# points to where its cuts happen to fall: only over all recordings can two be compared.
 COMPARED: Final = (FANSCRIBE, BATCHED, WHISPERX)
 # A word whose start or end is this near to a cut has the cut in it: times are not more exact.
 _IN_WORD_MS: Final = 100
@@ -109,7 +109,7 @@ def seams_table(seams: Seams) -> str:
     """Render the errors with each preface."""
     together = Shift("all together", {peer: seams.errors(peer) for peer in COMPARED})
     rows = [
-        (shift.name, *(_told(shift.errors[peer]) for peer in COMPARED))
+        (shift.name, *(str(shift.errors[peer]) for peer in COMPARED))
         for shift in [*seams.shifts, together]
     ]
     rows.append(("greatest change, points", *(f"{seams.spread(peer):.2f}" for peer in COMPARED)))
@@ -144,11 +144,6 @@ async def _transcriptions(peer: str, weights: Weights, jobs: Sequence[Job]) -> l
     if failed := failures(outcomes):
         raise PeerError(f"{peer}: {'; '.join(failed)}")
     return [outcome.transcription for outcome in outcomes]
-
-
-def _told(errors: WordErrors) -> str:
-    counts = f"{errors.substitutions} {errors.deletions} {errors.insertions}"
-    return f"{errors.rate:.2%} ({counts})"
 
 
 def _prefaces() -> list[tuple[str, NDArray[np.int16], str]]:

@@ -108,11 +108,7 @@ def _table(measured: Sequence[Measured], recordings: Sequence[str]) -> str:
                 f"{point.bucket_ms / 1000:g}",
                 "on" if point.guards else "off",
                 f"{3600 * sum(one.cost for one in several) / len(several):.1f}",
-                *(
-                    f"{one.errors.rate:.2%} ({one.errors.substitutions} {one.errors.deletions}"
-                    f" {one.errors.insertions})"
-                    for one in several
-                ),
+                *(str(one.errors) for one in several),
             )
             for point, several in by_point.items()
         ],

@@ -27,6 +27,10 @@ class WordErrors:
         """Error rate: 0 is perfect, and it can exceed 1."""
         return (self.substitutions + self.deletions + self.insertions) / self.reference_words
 
+    def __str__(self) -> str:
+        """Tell the rate, and the words replaced, missing and added."""
+        return f"{self.rate:.2%} ({self.substitutions} {self.deletions} {self.insertions})"
+
     def __add__(self, other: Self) -> Self:
         """Errors of both together."""
         return type(self)(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fanscribe.inference.hearing import hearing_of
 from fanscribe.inference.settings import InferenceSettings
 from fanscribe.splitter.chunker import MicroChunk
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript, Word
@@ -23,6 +24,9 @@ class Knobs:
     group_size: int = _SETTINGS.effective_group_size
     encoder_size: int = _SETTINGS.effective_encoder_size
     guards: bool = _SETTINGS.guards
+    # None: what suits the weights.
+    sure_logprob: float | None = _SETTINGS.sure_logprob
+    hop_samples: int | None = _SETTINGS.hop_samples
 
 
 class Engine:
@@ -43,6 +47,7 @@ class Engine:
             batches=workers,
             threads=1,
         )
+        self._weights = weights
         self._workers = workers
         self._transcriber: Any = None
         self.turn(knobs)
@@ -60,12 +65,16 @@ class Engine:
 
         self.close()
         padding = Padding(knobs.padding_ms, knobs.bucket_ms)
+        wanted = InferenceSettings(sure_logprob=knobs.sure_logprob, hop_samples=knobs.hop_samples)
+        hearing = hearing_of(wanted, self._weights)
         tuning = Tuning(
             padding,
             workers=self._workers,
             group_size=knobs.group_size,
             encoder_size=knobs.encoder_size,
             guards=knobs.guards,
+            sure_logprob=hearing.sure_logprob,
+            hop_samples=hearing.hop_samples,
         )
         self._transcriber = Transcriber(self._decoder, tuning)
 

@@ -7,8 +7,11 @@ from fanscribe_whisper.options import Options, Stretches
 from fanscribe_whisper.vocabulary import TIMESTAMP_STEP_MS, Vocabulary
 
 
-def excerpt(audio_ms: int = 10_000, speech: Stretches | None = None) -> Excerpt:
-    return whole(Window(np.zeros(audio_ms * 16, np.int16), Options(speech=speech), []))
+def excerpt(
+    audio_ms: int = 10_000, speech: Stretches | None = None, hop_samples: int = 160
+) -> Excerpt:
+    samples = np.zeros(audio_ms * 16, np.int16)
+    return whole(Window(samples, Options(speech=speech), [], hop_samples))
 
 
 def hypothesis(

@@ -38,3 +38,13 @@ def test_an_excerpt_is_a_stretch_of_its_window() -> None:
     middle = Excerpt(window, 250, 500, [], None)
     assert middle.samples.tolist() == list(range(4000, 8000))
     assert (middle.audio_ms, middle.speech_ms) == (250, 150)
+
+
+def test_with_a_longer_hop_a_window_is_over_sooner() -> None:
+    speech = ((0, 1000), (1250, 2000))
+    window = Window(np.arange(32_000, dtype=np.int16), Options(speech=speech), [], hop_samples=200)
+    assert (window.audio_ms, window.speech_ms(0, 1600)) == (1600, 1400)
+    assert window.speech_within(900, 1200) == [(1000, 1200)]
+    middle = Excerpt(window, 800, 1200, [], None)
+    assert middle.samples.tolist() == list(range(16_000, 24_000))
+    assert [window.in_audio_ms(time_ms) for time_ms in (0, 800, 1600)] == [0, 1000, 2000]

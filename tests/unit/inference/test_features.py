@@ -18,10 +18,13 @@ def speech() -> npt.NDArray[np.int16]:
         return np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
 
 
-def reference(samples: npt.NDArray[np.int16], mels: int, frames: int) -> npt.NDArray[np.float32]:
+def reference(
+    samples: npt.NDArray[np.int16], mels: int, frames: int, hop_samples: int = 160
+) -> npt.NDArray[np.float32]:
     # More silence than is looked at: the reference reflects the audio at its end.
-    audio = np.pad(samples.astype(np.float32) / 32768, (0, frames * 160 + 400 - len(samples)))
-    features = FeatureExtractor(feature_size=mels)(audio, padding=0)
+    silence = (0, frames * hop_samples + 400 - len(samples))
+    audio = np.pad(samples.astype(np.float32) / 32768, silence)
+    features = FeatureExtractor(feature_size=mels, hop_length=hop_samples)(audio, padding=0)
     return np.asarray(features[:, :frames], dtype=np.float32)
 
 
@@ -39,6 +42,11 @@ def test_speech_has_the_spectrogram_of_the_reference(mels: int, frames: int) -> 
 def test_any_length_has_the_spectrogram_of_the_reference(length: int) -> None:
     samples = speech()[8_000 : 8_000 + length]
     np.testing.assert_allclose(log_mel(samples, 80, 500), reference(samples, 80, 500), atol=1e-4)
+
+
+def test_a_longer_hop_has_the_spectrogram_of_the_reference() -> None:
+    found, same = log_mel(speech(), 80, 1000, 168), reference(speech(), 80, 1000, 168)
+    np.testing.assert_allclose(found, same, atol=1e-4)
 
 
 def test_silence_is_flat() -> None:

@@ -72,7 +72,8 @@ def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) ->
         return guards.unsure(
             hypothesis(
                 vocabulary, said, logprob=logprob, language=language, no_speech_prob=no_speech_prob
-            )
+            ),
+            sure_english_logprob=-0.5,
         )
 
     assert not unsure(-0.4, "en")

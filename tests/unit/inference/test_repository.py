@@ -23,6 +23,8 @@ ON_CPU = ModelConfig(
     group_size=2,
     encoder_size=1,
     guards=True,
+    sure_logprob=-0.4,
+    hop_samples=168,
 )
 
 
@@ -52,6 +54,8 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
         "group_size": "2",
         "encoder_size": "1",
         "guards": "true",
+        "sure_logprob": "-0.4",
+        "hop_samples": "168",
     }
 
 

@@ -3,9 +3,13 @@
 from typing import Any
 
 import numpy as np
+from fanscribe_whisper.decoder import Alignment
 from fanscribe_whisper.excerpts import Window
 from fanscribe_whisper.options import Options, Stretches
-from fanscribe_whisper.results import _move_to_speech
+from fanscribe_whisper.results import _move_to_speech, build_result
+from fanscribe_whisper.vocabulary import Vocabulary
+
+from tests.support.hypotheses import excerpt, hypothesis
 
 SPEECH = ((1000, 2000), (3000, 4000))
 
@@ -45,3 +49,16 @@ def test_without_known_speech_times_stay() -> None:
     segment = timed(0, 900)
     _move_to_speech(segment, window(None))
     assert segment == timed(0, 900)
+
+
+def test_with_a_longer_hop_times_are_those_of_the_audio(vocabulary: Vocabulary) -> None:
+    # In 10 s of audio, somebody speaks from 1 s to 4 s and from 8 s to 9.5 s.
+    of = excerpt(10_000, ((1000, 4000), (8000, 9500)), hop_samples=200)
+    said = hypothesis(vocabulary, (800, "Good morning.", 3200), of=of)
+    aligned = {said: Alignment([800, 1600, 3200, 3200], [0.9, 0.9, 0.9])}
+    result = build_result(of.window, [said], aligned, vocabulary)
+    [segment] = result["segments"]
+    assert (segment["start_ms"], segment["end_ms"]) == (1000, 4000)
+    words = [(word["text"], word["start_ms"], word["end_ms"]) for word in segment["words"]]
+    assert words == [("Good", 1000, 2000), ("morning.", 2000, 4000)]
+    assert result["wordless_ms"] == 1500

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fanscribe_whisper.excerpts import Excerpt, Padding
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis
 from fanscribe_whisper.scrutiny import BEAMS, Scrutiny
+from fanscribe_whisper.tuning import Tuning
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Decoding, Want
 
@@ -14,13 +15,14 @@ from tests.support.hypotheses import excerpt, hypothesis
 SPEECH = ((300, 4000), (5000, 6000))
 FIRST = (0, "It was the best of times,", 4000)
 SECOND = (5000, "it was the worst.", 6000)
+TUNING = Tuning(Padding(1000, 2500), workers=1, group_size=1, encoder_size=1)
 
 
 def listen(
     vocabulary: Vocabulary, heard: Excerpt, answers: Sequence[Hypothesis]
 ) -> tuple[list[Hypothesis], list[Want]]:
     """Answer what is wanted in turn; returns what was found, and all that was wanted."""
-    listening = Scrutiny(vocabulary, Padding(1000, 2500), guarded=True).heard(heard.window)
+    listening = Scrutiny(vocabulary, TUNING).heard(heard.window)
     wants = [next(listening)]
     for answer in answers:
         try:

@@ -59,6 +59,12 @@ class InferenceSettings(TlsServerSettings):
 
     # Whether windows are held to account for the speech in them, and decoded again where they fail.
     guards: bool = True
+    # English text of a lower average log-probability is decoded again with beams. Unset: what suits
+    # the weights, -0.4 for tiny.en and -0.5 for others.
+    sure_logprob: float | None = Field(default=None, le=0)
+    # Samples from frame to frame of the spectrograms: 160 as Whisper was trained, more to let
+    # speech sound faster. Unset: what suits the weights, 168 for tiny.en and 160 for others.
+    hop_samples: int | None = Field(default=None, ge=160, le=200)
 
     # How long Triton may take to load the model, in seconds.
     startup_s: float = Field(default=120.0, gt=0)

@@ -43,6 +43,8 @@ class TritonPythonModel:
             encoder_size=int(parameters["encoder_size"]),
             shared=not on_gpu,
             guards=parameters["guards"] == "true",
+            sure_logprob=float(parameters["sure_logprob"]),
+            hop_samples=int(parameters["hop_samples"]),
         )
         self._transcriber = Transcriber(decoder, tuning)
 

@@ -107,7 +107,13 @@ class Decoder:
 
     def _encode(self, wants: Sequence[Decoding], at_a_time: int) -> ctranslate2.StorageView:
         features = [
-            log_mel(want.excerpt.samples, self._model.n_mels, want.frames) for want in wants
+            log_mel(
+                want.excerpt.samples,
+                self._model.n_mels,
+                want.frames,
+                want.excerpt.window.hop_samples,
+            )
+            for want in wants
         ]
         batches = (
             np.stack(features[first : first + at_a_time])

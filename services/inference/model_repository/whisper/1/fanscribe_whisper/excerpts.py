@@ -2,19 +2,24 @@
 
 The text of a window must not depend on the windows it happens to be batched with. So the size an
 excerpt is padded to follows from its own length alone, and only excerpts of one size share a batch.
+
+Here, and in all that is made of it but the result, time is what Whisper takes it for: 10 ms for
+each frame of the spectrogram. With a longer hop than Whisper's own, that is a little more audio.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fanscribe_whisper.features import FRAMES_PER_S, SAMPLE_RATE
-from fanscribe_whisper.options import Options
+from fanscribe_whisper.features import FRAMES_PER_S, HOP_SAMPLES
+from fanscribe_whisper.options import Options, Stretches
 
 MAX_AUDIO_MS: Final = 30_000
 MAX_FRAMES: Final = MAX_AUDIO_MS // 1000 * FRAMES_PER_S
+FRAME_MS: Final = 1000 // FRAMES_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,19 +27,34 @@ class Window:
     """One request's audio (mono, 16 kHz) and options, and the tokens of its prompt."""
 
     samples: npt.NDArray[np.int16]
+    # Times in them are those of the audio, as they were sent.
     options: Options
     prompt: list[int]
+    # From frame to frame of its spectrogram.
+    hop_samples: int = HOP_SAMPLES
 
     @property
     def audio_ms(self) -> int:
         """Length of the audio in milliseconds, at least 1."""
-        return max(1, len(self.samples) * 1000 // SAMPLE_RATE)
+        return max(1, len(self.samples) * FRAME_MS // self.hop_samples)
+
+    @cached_property
+    def speech(self) -> Stretches:
+        """Where somebody speaks for certain, as far as is known."""
+        return tuple(
+            (start * HOP_SAMPLES // self.hop_samples, end * HOP_SAMPLES // self.hop_samples)
+            for start, end in self.options.speech or ()
+        )
+
+    def in_audio_ms(self, time_ms: int) -> int:
+        """Turn a time into that of the audio, as the sender counts it."""
+        return time_ms * self.hop_samples // HOP_SAMPLES
 
     def speech_within(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
         """Return the stretches of [start_ms, end_ms) that are known to be speech."""
         return [
             (max(start, start_ms), min(end, end_ms))
-            for start, end in self.options.speech or ()
+            for start, end in self.speech
             if start < end_ms and end > start_ms
         ]
 
@@ -57,9 +77,9 @@ class Excerpt:
     @property
     def samples(self) -> npt.NDArray[np.int16]:
         """The audio, at least one sample."""
-        per_ms = SAMPLE_RATE // 1000
-        last = None if self.end_ms >= self.window.audio_ms else self.end_ms * per_ms
-        return self.window.samples[self.start_ms * per_ms : last]
+        hop = self.window.hop_samples
+        last = None if self.end_ms >= self.window.audio_ms else self.end_ms * hop // FRAME_MS
+        return self.window.samples[self.start_ms * hop // FRAME_MS : last]
 
     @property
     def audio_ms(self) -> int:

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 SAMPLE_RATE: Final = 16_000
 WINDOW_SAMPLES: Final = 400
+# From frame to frame. With a longer hop, the same speech has fewer frames: it sounds faster, but no
+# higher.
 HOP_SAMPLES: Final = 160
 FRAMES_PER_S: Final = SAMPLE_RATE // HOP_SAMPLES
 # Decades below the loudest point that are kept.
@@ -17,20 +19,23 @@ POWER_FLOOR: Final = 1e-10
 Floats = npt.NDArray[np.float32]
 
 
-def log_mel(samples: npt.NDArray[np.int16], mels: int, frames: int) -> Floats:
+def log_mel(
+    samples: npt.NDArray[np.int16], mels: int, frames: int, hop_samples: int = HOP_SAMPLES
+) -> Floats:
     """Log-mel spectrogram of `samples` (16 kHz) followed by silence.
 
-    Returns an array [mels, frames], one frame every 10 ms. It is the spectrogram of the samples
-    padded with zeros; frames that see nothing but zeros are filled in without computing them.
+    Returns an array [mels, frames], one frame every `hop_samples`. It is the spectrogram of the
+    samples padded with zeros; frames that see nothing but zeros are filled in without computing
+    them.
     """
     audio = samples.astype(np.float32) / 32768.0
     half = WINDOW_SAMPLES // 2
-    # Frame i is centred on sample 160 * i: this many frames see a sample that is not padding.
-    sounding = min(frames, -(-(len(audio) + half) // HOP_SAMPLES))
-    end = (sounding - 1) * HOP_SAMPLES + half
+    # Frame i is centred on sample i * hop: this many frames see a sample that is not padding.
+    sounding = min(frames, -(-(len(audio) + half) // hop_samples))
+    end = (sounding - 1) * hop_samples + half
     audio = np.pad(audio, (0, max(0, end - len(audio))))[:end]
     audio = np.concatenate((audio[half:0:-1], audio))  # reflected at the start
-    windows = np.lib.stride_tricks.sliding_window_view(audio, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    windows = np.lib.stride_tricks.sliding_window_view(audio, WINDOW_SAMPLES)[::hop_samples]
     spectrum = np.fft.rfft(windows * _hann(), axis=-1).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
     log = np.full((mels, frames), np.log10(np.float32(POWER_FLOOR)))

@@ -39,7 +39,8 @@ def build_result(
     if any(hypothesis.truncated for hypothesis in hypotheses):
         result["truncated"] = True
     if window.options.speech is not None:
-        result["wordless_ms"] = _wordless_ms(window, segments)
+        result["wordless_ms"] = window.in_audio_ms(_wordless_ms(window, segments))
+    _count_in_audio(segments, window)
     return result
 
 
@@ -96,6 +97,14 @@ def _within(segment: dict[str, Any], free_ms: int, limit_ms: int) -> dict[str, A
         timed["start_ms"] = min(max(timed["start_ms"], free_ms), limit_ms)
         timed["end_ms"] = min(max(timed["end_ms"], timed["start_ms"]), limit_ms)
     return segment
+
+
+def _count_in_audio(segments: Sequence[dict[str, Any]], window: Window) -> None:
+    """Give the times of segments and words as the sender counts them."""
+    for segment in segments:
+        for timed in (segment, *segment["words"]):
+            timed["start_ms"] = window.in_audio_ms(timed["start_ms"])
+            timed["end_ms"] = window.in_audio_ms(timed["end_ms"])
 
 
 def _wordless_ms(window: Window, segments: Sequence[Mapping[str, Any]]) -> int:

@@ -13,6 +13,7 @@ from fanscribe_whisper.decoder import MAX_POSITIONS, Alignment
 from fanscribe_whisper.excerpts import FULL_PADDING, Excerpt, Padding, Window, whole
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
 from fanscribe_whisper.segments import segments_of
+from fanscribe_whisper.tuning import Tuning
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Aligning, Decoding, Want
 
@@ -29,17 +30,16 @@ Asking = Generator[Want, Any, T]
 
 
 class Scrutiny:
-    """How windows are listened to; `guarded` tells whether they are held to account."""
+    """How windows are listened to."""
 
-    def __init__(self, vocabulary: Vocabulary, padding: Padding, *, guarded: bool) -> None:
+    def __init__(self, vocabulary: Vocabulary, tuning: Tuning) -> None:
         self._vocabulary = vocabulary
-        self._padding = padding
-        self._guarded = guarded
+        self._tuning = tuning
 
     def heard(self, window: Window) -> Asking[list[Hypothesis]]:
         """Find out what is said in a window, in order."""
         first = yield from self._decoded(whole(window), GREEDY)
-        if not self._guarded:
+        if not self._tuning.guards:
             return [first]
         best = yield from self._rescued((yield from self._settled(first)))
         best = yield from self._continued(best)
@@ -69,7 +69,8 @@ class Scrutiny:
         if _echoing(best):
             unprompted = best.excerpt_again(prompt=[])
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
-        doubted = self._failed(best) or guards.unsure(best) or loops.ends_as_before(best)
+        unsure = guards.unsure(best, self._tuning.sure_logprob)
+        doubted = self._failed(best) or unsure or loops.ends_as_before(best)
         if best.search == GREEDY and doubted:
             again = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best)
             best = self._better(best, (yield from self._answer(again)))
@@ -145,12 +146,13 @@ class Scrutiny:
     def _decoded(
         self, excerpt: Excerpt, search: Search, padding: Padding | None = None
     ) -> Asking[Hypothesis]:
-        frames = (padding or self._padding).frames(excerpt.audio_ms)
+        frames = (padding or self._tuning.padding).frames(excerpt.audio_ms)
         return (yield from self._answer(Decoding(excerpt, frames, search)))
 
     def _answer(self, want: Decoding) -> Asking[Hypothesis]:
         hypothesis: Hypothesis = yield want
-        return loops.within_audio(hypothesis, self._vocabulary) if self._guarded else hypothesis
+        guarded = self._tuning.guards
+        return loops.within_audio(hypothesis, self._vocabulary) if guarded else hypothesis
 
     def _holes(self, hypothesis: Hypothesis) -> Iterator[Excerpt]:
         segments = segments_of(hypothesis, self._vocabulary)

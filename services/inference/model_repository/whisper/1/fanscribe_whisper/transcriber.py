@@ -56,7 +56,7 @@ class Transcriber:
         self._decoder = decoder
         self._vocabulary = decoder.vocabulary
         self._tuning = tuning
-        self._scrutiny = Scrutiny(self._vocabulary, tuning.padding, guarded=tuning.guards)
+        self._scrutiny = Scrutiny(self._vocabulary, tuning)
         self._line: Line[_Waiting] = Line(
             tuning.group_size, parts=tuning.workers if tuning.shared else 1
         )
@@ -74,7 +74,8 @@ class Transcriber:
             raise RequestError(
                 f"AUDIO must hold 1 to {MAX_SAMPLES} samples (30 s at 16 kHz), not {len(samples)}"
             )
-        return Window(samples, options, self._vocabulary.prompt(options.initial_prompt))
+        prompt = self._vocabulary.prompt(options.initial_prompt)
+        return Window(samples, options, prompt, self._tuning.hop_samples)
 
     def submit(
         self,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fanscribe_whisper.excerpts import Padding
+from fanscribe_whisper.features import HOP_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Tuning:
     shared: bool = True
     # Whether windows are held to account. Without, each is decoded once and believed.
     guards: bool = True
+    # English text less likely than this, on average, is decoded again with beams.
+    sure_logprob: float = -0.5
+    # From frame to frame of the spectrograms: longer than Whisper's own, and speech sounds faster.
+    hop_samples: int = HOP_SAMPLES
 
     @property
     def most_windows(self) -> int:

@@ -1,0 +1,35 @@
+"""How weights hear best, as measured by `benchmarks.frontier`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fanscribe.inference.digests import sha256_of
+from fanscribe.inference.settings import InferenceSettings
+from fanscribe.inference.weights import PACKAGED
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What differs between weights; the defaults are good for any."""
+
+    # English text of a lower average log-probability is decoded again with beams.
+    sure_logprob: float = -0.5
+    # Samples from frame to frame of the spectrograms. Whisper was trained with 160; with more,
+    # speech sounds faster, but no higher.
+    hop_samples: int = 160
+
+
+# By SHA-256 of model.bin: weights are the same wherever they come from.
+KNOWN: Final = {PACKAGED["tiny.en"].sha256: Hearing(sure_logprob=-0.4, hop_samples=168)}
+
+
+def hearing_of(settings: InferenceSettings, weights: Path | None) -> Hearing:
+    """What the settings ask for; where they ask for nothing, what suits the weights."""
+    best = Hearing()
+    if weights is not None:
+        best = KNOWN.get(sha256_of(weights / "model.bin", settings.cache_dir.expanduser()), best)
+    return Hearing(
+        best.sure_logprob if settings.sure_logprob is None else settings.sure_logprob,
+        settings.hop_samples or best.hop_samples,
+    )

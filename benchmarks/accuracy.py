@@ -21,7 +21,7 @@ from benchmarks.accuracy_words import (
 from benchmarks.arguments import PeersParser
 from benchmarks.checks import Check, checks_table
 from benchmarks.interpreters import MissingPeerError, interpreter
-from benchmarks.jobs import Job, transcribe_all
+from benchmarks.jobs import Job, transcriptions
 from benchmarks.machine import this_machine
 from benchmarks.peer import Options
 from benchmarks.peer_process import PeerError
@@ -132,14 +132,14 @@ async def _times(
     found: dict[str, list[Times]] = {name: [] for name in recordings}
     checks = []
     for peer in arguments.peer:
-        outcomes = await transcribe_all(peer, weights, jobs)
-        for name, outcome in zip(recordings, outcomes, strict=True):
+        heard = await transcriptions(peer, weights, jobs)
+        for name, transcription in zip(recordings, heard, strict=True):
             repetitions = _REPETITIONS if name == several else 1
-            times = times_of(peer, outcome.transcription, onsets[name], repetitions)
+            times = times_of(peer, transcription, onsets[name], repetitions)
             found[name].append(times)
             if peer == FANSCRIBE:
-                segments = outcome.transcription.segments
-                checks += time_checks(f"{weights.name}, {name}", times, segments)
+                label = f"{weights.name}, {name}"
+                checks += time_checks(label, times, transcription.segments)
     kept = {name: [times.to_json() for times in of_one] for name, of_one in found.items()}
     report.add("Times", weights.name, times_table(found), kept, checks)
 

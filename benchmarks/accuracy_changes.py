@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.checks import Check
-from benchmarks.jobs import Job, transcribe_all
+from benchmarks.jobs import Job, transcriptions
 from benchmarks.peer import MULTI, Options, Transcription
 from benchmarks.peers import BATCHED, FANSCRIBE
 from benchmarks.recordings import SHARED_SPEECH, read_tsv
@@ -25,27 +25,24 @@ async def score_changes(weights: Weights, folder: Path) -> tuple[str, dict[str, 
     """Return a table, what it was made from, and the bounds. Raises PeerError."""
     made = {f"{one} and {other}": _alternating(one, other, folder) for one, other in _PAIRS}
     jobs = [Job(path, Options(language=MULTI)) for path, _ in made.values()]
-    outcomes = {peer: await transcribe_all(peer, weights, jobs) for peer in (FANSCRIBE, BATCHED)}
-    rows, found, checks = [], {}, []
+    found = {peer: await transcriptions(peer, weights, jobs) for peer in (FANSCRIBE, BATCHED)}
+    rows, kept, checks = [], {}, []
     for number, (pair, (name, (_, words))) in enumerate(zip(_PAIRS, made.items(), strict=True)):
-        ours, theirs = (outcomes[peer][number] for peer in (FANSCRIBE, BATCHED))
-        our_errors, their_errors = (
-            word_errors(words, outcome.transcription.text, pair[0]) for outcome in (ours, theirs)
-        )
-        heard = _languages(ours.transcription)
+        ours, theirs = (found[peer][number] for peer in (FANSCRIBE, BATCHED))
+        our_errors, their_errors = (word_errors(words, one.text, pair[0]) for one in (ours, theirs))
+        heard = {segment.language for segment in ours.segments}
         rows.append(
             (
                 name,
                 f"{our_errors.rate:.1%}",
-                ", ".join(sorted(heard)) or ours.error or "none",
+                ", ".join(sorted(heard)) or "none",
                 f"{their_errors.rate:.1%}",
             )
         )
-        found[name] = {
+        kept[name] = {
             "heard": sorted(heard),
-            "error": ours.error,
-            FANSCRIBE: _kept(our_errors, ours.transcription),
-            BATCHED: _kept(their_errors, theirs.transcription),
+            FANSCRIBE: _kept(our_errors, ours),
+            BATCHED: _kept(their_errors, theirs),
         }
         checks += [
             Check(f"{name}: languages kept", len(heard & set(pair)), len(pair), "min"),
@@ -57,7 +54,7 @@ async def score_changes(weights: Weights, folder: Path) -> tuple[str, dict[str, 
             ),
         ]
     table = markdown(("recording", "WER fanscribe", "languages", f"WER {BATCHED}"), rows)
-    return table, found, checks
+    return table, kept, checks
 
 
 def _alternating(one: str, other: str, folder: Path) -> tuple[Path, str]:
@@ -75,10 +72,6 @@ def _alternating(one: str, other: str, folder: Path) -> tuple[Path, str]:
     ]
     path = write_wav(folder / f"{one}_{other}.wav", np.concatenate(pieces))
     return path, " ".join(row["transcript"] for row in turns)
-
-
-def _languages(transcription: Transcription) -> set[str]:
-    return {segment.language for segment in transcription.segments}
 
 
 def _kept(errors: WordErrors, transcription: Transcription) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Seams: what other cuts change, and words that a cut fell in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.checks import Check
-from benchmarks.jobs import Job, failures, transcribe_all
+from benchmarks.jobs import Job, transcriptions
 from benchmarks.peer import Options, Transcription
-from benchmarks.peer_process import PeerError
 from benchmarks.peers import BATCHED, FANSCRIBE, SEQUENTIAL, WHISPERX
 from benchmarks.recordings import SHARED_SPEECH, Recording, read_tsv
 from benchmarks.scoring import NO_ERRORS, WordErrors, errors_after, found_words, words_of
@@ -76,10 +75,10 @@ async def find_seams(weights: Weights, recording: Recording, folder: Path) -> Se
         )
     jobs = [Job(path) for path in paths]
     texts = {
-        peer: [one.text for one in await _transcriptions(peer, weights, jobs)] for peer in COMPARED
+        peer: [one.text for one in await transcriptions(peer, weights, jobs)] for peer in COMPARED
     }
     timed = Job(recording.path, Options(word_timestamps=True))
-    theirs = (await _transcriptions(SEQUENTIAL, weights, [timed]))[0]
+    theirs = (await transcriptions(SEQUENTIAL, weights, [timed]))[0]
     chunks = await planned_windows(recording.path)
     starts = {chunk.audio_start_sample for chunk in chunks}
     ends = {chunk.audio_start_sample + len(chunk.audio) for chunk in chunks}
@@ -136,14 +135,6 @@ def seam_checks(name: str, seams: Seams) -> list[Check]:
         ),
         Check(f"{name}: words lost to a cut", len(seams.words_lost), 0, "max"),
     ]
-
-
-async def _transcriptions(peer: str, weights: Weights, jobs: Sequence[Job]) -> list[Transcription]:
-    """Transcribe all, or raise PeerError: a job that failed would count as words missed."""
-    outcomes = await transcribe_all(peer, weights, jobs)
-    if failed := failures(outcomes):
-        raise PeerError(f"{peer}: {'; '.join(failed)}")
-    return [outcome.transcription for outcome in outcomes]
 
 
 def _prefaces() -> list[tuple[str, NDArray[np.int16], str]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.checks import Check
-from benchmarks.jobs import Job, Outcome, failures, transcribe_all
+from benchmarks.jobs import Job, transcriptions
+from benchmarks.peer import Transcription
 from benchmarks.peers import FANSCRIBE
 from benchmarks.scoring import BY_CHARACTER, NO_ERRORS, WordErrors, word_errors
 from benchmarks.speech_sets import SpeechSet
@@ -20,7 +21,6 @@ class SetScore:
     peer: str
     errors: WordErrors
     right_language: int  # recordings
-    failures: list[str]
     texts: dict[str, str]  # by file name
 
 
@@ -28,28 +28,30 @@ Scores = dict[str, list[SetScore]]  # by set, a score for each peer
 
 
 async def score_sets(weights: Weights, peers: Sequence[str], sets: Sequence[SpeechSet]) -> Scores:
-    """Transcribe every recording by itself, none in a language that was told."""
+    """Transcribe every recording by itself, none in a language that was told.
+
+    Raises PeerError.
+    """
     scores: Scores = {one.name: [] for one in sets}
     for peer in peers:
         jobs = [Job(recording.path) for one in sets for recording in one.recordings]
-        outcomes = iter(await transcribe_all(peer, weights, jobs))
+        found = iter(await transcriptions(peer, weights, jobs))
         for one in sets:
-            scores[one.name].append(_score(peer, one, [next(outcomes) for _ in one.recordings]))
+            scores[one.name].append(_score(peer, one, [next(found) for _ in one.recordings]))
     return scores
 
 
-def _score(peer: str, one: SpeechSet, outcomes: Sequence[Outcome]) -> SetScore:
+def _score(peer: str, one: SpeechSet, found: Sequence[Transcription]) -> SetScore:
     errors = NO_ERRORS
-    for recording, outcome in zip(one.recordings, outcomes, strict=True):
-        errors += word_errors(recording.reference, outcome.transcription.text, one.language)
+    for recording, transcription in zip(one.recordings, found, strict=True):
+        errors += word_errors(recording.reference, transcription.text, one.language)
     return SetScore(
         peer,
         errors,
-        sum(outcome.transcription.language == one.language for outcome in outcomes),
-        failures(outcomes),
+        sum(transcription.language == one.language for transcription in found),
         {
-            recording.path.name: outcome.transcription.text
-            for recording, outcome in zip(one.recordings, outcomes, strict=True)
+            recording.path.name: transcription.text
+            for recording, transcription in zip(one.recordings, found, strict=True)
         },
     )
 
@@ -126,6 +128,5 @@ def _json(score: SetScore) -> dict[str, Any]:
         "rate": score.errors.rate,
         **vars(score.errors),
         "right_language": score.right_language,
-        "failures": score.failures,
         "texts": score.texts,
     }

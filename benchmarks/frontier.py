@@ -24,6 +24,8 @@ from benchmarks.table import markdown, write_json
 from benchmarks.weights import Weights, find_weights
 from benchmarks.windows import windows
 from fanscribe.inference.errors import SetupError
+from fanscribe.inference.hearing import hearing_of
+from fanscribe.inference.settings import InferenceSettings
 from fanscribe.splitter.chunker import MicroChunk
 from tests.support.audio import decode
 
@@ -52,16 +54,18 @@ def main() -> None:
         with TemporaryDirectory(prefix="fanscribe-frontier-") as folder:
             cached = CachedWindows(long_recordings(Path(folder), arguments.minutes))
             for weights in [find_weights(name) for name in arguments.model]:
-                _benchmark(weights, cached, points(whole_grid=arguments.grid), arguments.folder)
+                hearing = hearing_of(InferenceSettings(), weights.folder)
+                usual = Point(**asdict(hearing))
+                wanted = points(usual, whole_grid=arguments.grid)
+                measured = _measured(weights, cached, wanted)
+                _keep(weights, measured, usual, arguments.folder)
     except (RecordingError, SetupError) as error:
         sys.exit(f"benchmark: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _benchmark(
-    weights: Weights, cached: CachedWindows, wanted: Sequence[Point], folder: Path
-) -> None:
+def _measured(weights: Weights, cached: CachedWindows, wanted: Sequence[Point]) -> list[Measured]:
     engine = Engine(weights.folder, Knobs(), workers=1)
     # The first batch of a process is slower than others.
     engine.transcribe(cached.of(next(iter(cached.recordings)), wanted[0].longest_s)[:1], "en")
@@ -70,16 +74,20 @@ def _benchmark(
         print(f"{weights.name}: {number} of {len(wanted)}: {point}", file=sys.stderr, flush=True)
         engine.turn(point.knobs)
         measured += [_measure(engine, point, name, cached) for name in cached.recordings]
+    engine.close()
+    return measured
+
+
+def _keep(weights: Weights, measured: Sequence[Measured], usual: Point, folder: Path) -> None:
     content = {
         "model": {"name": weights.name, "sha256": weights.sha256},
         "machine": asdict(this_machine()),
         "measured": [asdict(one) for one in measured],
     }
-    engine.close()
     write_json(folder / f"frontier-{weights.name}.json", content)
-    table = _table(measured, list(cached.recordings))
+    table = _table(measured)
     (folder / f"frontier-{weights.name}.md").write_text(f"{table}\n", encoding="utf-8")
-    plot(measured, weights.name, folder / f"frontier-{weights.name}.svg")
+    plot(measured, usual, weights.name, folder / f"frontier-{weights.name}.svg")
     print(f"\nWhisper {weights.name}\n\n{table}", flush=True)
 
 
@@ -93,20 +101,23 @@ def _measure(engine: Engine, point: Point, name: str, cached: CachedWindows) -> 
     return Measured(point, name, len(chunks), cpu_s / recording.duration_s, errors)
 
 
-def _table(measured: Sequence[Measured], recordings: Sequence[str]) -> str:
+def _table(measured: Sequence[Measured]) -> str:
     """Render a row for each point; costs are means over the recordings."""
+    recordings = dict.fromkeys(one.recording for one in measured)
     by_point: dict[Point, list[Measured]] = {}
     for one in measured:
         by_point.setdefault(one.point, []).append(one)
-    headings = ("longest s", "padding s", "bucket s", "guards", "CPU s/h", *recordings)
+    knobs = ("longest s", "padding s", "bucket s", "guards", "hop", "sure from")
     return markdown(
-        headings,
+        (*knobs, "CPU s/h", *recordings),
         [
             (
                 str(point.longest_s),
                 f"{point.padding_ms / 1000:g}",
                 f"{point.bucket_ms / 1000:g}",
                 "on" if point.guards else "off",
+                str(point.hop_samples),
+                str(point.sure_logprob),
                 f"{3600 * sum(one.cost for one in several) / len(several):.1f}",
                 *(str(one.errors) for one in several),
             )

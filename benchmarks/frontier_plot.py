@@ -1,17 +1,46 @@
 """The frontier as a picture: cost to the right, errors upwards, a panel for each recording."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.frontier_points import Measured, Point
 
-_DEFAULT: Final = Point()
 _PANEL_INCHES: Final = (5.2, 4.4)
 
 
-def plot(measured: Sequence[Measured], model: str, path: Path) -> None:
-    """Draw to `path`, in the format that its name tells."""
+@dataclass(frozen=True)
+class _Line:
+    """Points that are the usual one, but for the value of one field."""
+
+    name: str
+    style: str
+    field: str
+    # Labels tell the value in it.
+    unit: int = 1
+    guards: bool = True
+
+    def value(self, point: Point) -> Any:
+        return getattr(point, self.field)
+
+    def has(self, point: Point, usual: Point) -> bool:
+        there = replace(usual, guards=self.guards, **{self.field: self.value(point)})
+        return point == there
+
+
+_LINES: Final = (
+    _Line("length in s, guards", "o-", "longest_s"),
+    _Line("length in s, no guards", "s--", "longest_s", guards=False),
+    _Line("padding in s", "^:", "padding_ms", unit=1000),
+    _Line("bucket in s", "v:", "bucket_ms", unit=1000),
+    _Line("hop in samples", "D:", "hop_samples"),
+    _Line("sure from", "x:", "sure_logprob"),
+)
+
+
+def plot(measured: Sequence[Measured], usual: Point, model: str, path: Path) -> None:
+    """Draw to `path`, in the format that its name tells; lines go through the `usual` point."""
     # Only this needs it, and it takes a second.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -23,16 +52,17 @@ def plot(measured: Sequence[Measured], model: str, path: Path) -> None:
     panels = figure.subplots(1, len(recordings), squeeze=False)[0]
     for panel, recording in zip(panels, recordings, strict=True):
         of_recording = [one for one in measured if one.recording == recording]
-        for name, marker, chosen in _series(of_recording):
+        for line in _LINES:
+            chosen = [one for one in of_recording if line.has(one.point, usual)]
             panel.plot(
                 [3600 * one.cost for one in chosen],
                 [100 * one.errors.rate for one in chosen],
-                marker,
-                label=name,
+                line.style,
+                label=line.name,
             )
             for one in chosen:
                 panel.annotate(
-                    _label(name, one.point),
+                    f"{line.value(one.point) / line.unit:g}",
                     (3600 * one.cost, 100 * one.errors.rate),
                     xytext=(3, 3),
                     textcoords="offset points",
@@ -46,35 +76,3 @@ def plot(measured: Sequence[Measured], model: str, path: Path) -> None:
     figure.suptitle(f"Whisper {model}")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
-
-
-def _series(measured: Sequence[Measured]) -> list[tuple[str, str, list[Measured]]]:
-    """Lines to draw: name, style, and points in order, all but what changes at its default."""
-    usual = (_DEFAULT.padding_ms, _DEFAULT.bucket_ms)
-    lengths = [one for one in measured if (one.point.padding_ms, one.point.bucket_ms) == usual]
-    guarded = [
-        one for one in measured if one.point.guards and one.point.longest_s == _DEFAULT.longest_s
-    ]
-    series = [
-        ("length in s, guards", "o-", [one for one in lengths if one.point.guards]),
-        ("length in s, no guards", "s--", [one for one in lengths if not one.point.guards]),
-        (
-            "padding in s",
-            "^:",
-            [one for one in guarded if one.point.bucket_ms == _DEFAULT.bucket_ms],
-        ),
-        (
-            "bucket in s",
-            "v:",
-            [one for one in guarded if one.point.padding_ms == _DEFAULT.padding_ms],
-        ),
-    ]
-    return [one for one in series if one[2]]
-
-
-def _label(series: str, point: Point) -> str:
-    if series.startswith("padding"):
-        return f"{point.padding_ms / 1000:g}"
-    if series.startswith("bucket"):
-        return f"{point.bucket_ms / 1000:g}"
-    return str(point.longest_s)

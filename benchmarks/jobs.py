@@ -46,6 +46,9 @@ async def transcribe_all(peer: str, weights: Weights, jobs: Sequence[Job]) -> li
     return outcomes
 
 
-def failures(outcomes: Sequence[Outcome]) -> list[str]:
-    """Why jobs failed, each reason once."""
-    return sorted({outcome.error for outcome in outcomes if outcome.error})
+async def transcriptions(peer: str, weights: Weights, jobs: Sequence[Job]) -> list[Transcription]:
+    """Transcribe all, or raise PeerError: a job that failed would count as words missed."""
+    outcomes = await transcribe_all(peer, weights, jobs)
+    if failed := sorted({outcome.error for outcome in outcomes if outcome.error}):
+        raise PeerError(f"{peer}: {'; '.join(failed)}")
+    return [outcome.transcription for outcome in outcomes]

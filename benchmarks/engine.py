@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fanscribe.inference.hearing import hearing_of
+from fanscribe.inference.hearing import Hearing, hearing_of
 from fanscribe.inference.settings import InferenceSettings
 from fanscribe.splitter.chunker import MicroChunk
 from fanscribe.splitter.transcription import ModelOptions, TextSegment, Transcript, Word
@@ -25,8 +25,7 @@ class Knobs:
     encoder_size: int = _SETTINGS.effective_encoder_size
     guards: bool = _SETTINGS.guards
     # None: what suits the weights.
-    sure_logprob: float | None = _SETTINGS.sure_logprob
-    hop_samples: int | None = _SETTINGS.hop_samples
+    hearing: Hearing | None = None
 
 
 class Engine:
@@ -61,20 +60,22 @@ class Engine:
         """Take other knobs, without loading the weights again."""
         from fanscribe_whisper.excerpts import Padding  # noqa: PLC0415
         from fanscribe_whisper.transcriber import Transcriber  # noqa: PLC0415
+        from fanscribe_whisper.tuning import Hearing as Heard  # noqa: PLC0415
         from fanscribe_whisper.tuning import Tuning  # noqa: PLC0415
 
         self.close()
         padding = Padding(knobs.padding_ms, knobs.bucket_ms)
-        wanted = InferenceSettings(sure_logprob=knobs.sure_logprob, hop_samples=knobs.hop_samples)
-        hearing = hearing_of(wanted, self._weights)
+        hearing = knobs.hearing or hearing_of(_SETTINGS, self._weights)
         tuning = Tuning(
             padding,
             workers=self._workers,
             group_size=knobs.group_size,
             encoder_size=knobs.encoder_size,
             guards=knobs.guards,
-            sure_logprob=hearing.sure_logprob,
-            hop_samples=hearing.hop_samples,
+            english=Heard(hearing.sure_logprob, hearing.hop_samples, hearing.beams),
+            foreign=Heard(
+                hearing.foreign_sure_logprob, hearing.foreign_hop_samples, hearing.foreign_beams
+            ),
         )
         self._transcriber = Transcriber(self._decoder, tuning)
 

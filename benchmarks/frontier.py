@@ -55,7 +55,7 @@ def main() -> None:
             cached = CachedWindows(long_recordings(Path(folder), arguments.minutes))
             for weights in [find_weights(name) for name in arguments.model]:
                 hearing = hearing_of(InferenceSettings(), weights.folder)
-                usual = Point(**asdict(hearing))
+                usual = Point(hop_samples=hearing.hop_samples, sure_logprob=hearing.sure_logprob)
                 wanted = points(usual, whole_grid=arguments.grid)
                 measured = _measured(weights, cached, wanted)
                 _keep(weights, measured, usual, arguments.folder)

@@ -41,8 +41,7 @@ class Point:
             padding_ms=self.padding_ms,
             bucket_ms=self.bucket_ms,
             guards=self.guards,
-            sure_logprob=self.sure_logprob,
-            hop_samples=self.hop_samples,
+            hearing=Hearing(sure_logprob=self.sure_logprob, hop_samples=self.hop_samples),
         )
 
 

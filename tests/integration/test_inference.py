@@ -247,6 +247,14 @@ async def test_a_multilingual_model_finds_the_language(base: InferenceServerClie
     )
     assert [result["language"] for result in results] == list(names)
     assert all(0.5 < result["language_probability"] <= 1 for result in results)
+    # What was found is heard as if it had been told.
+    told = await asyncio.gather(
+        *(
+            transcribe(base, samples, word_timestamps=True, language=language)
+            for language, samples in zip(names, windows, strict=True)
+        )
+    )
+    assert [text_of(result) for result in told] == [text_of(result) for result in results]
     japanese = results[-1]["segments"][0]
     assert "".join(word["text"] for word in japanese["words"]) == japanese["text"]
 

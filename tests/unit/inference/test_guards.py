@@ -66,21 +66,19 @@ def test_silence_is_what_the_model_and_the_ear_agree_on(vocabulary: Vocabulary) 
     assert not silent((), logprob=-0.5, no_speech_prob=0.3)
 
 
-def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) -> None:
-    def unsure(logprob: float, language: str, no_speech_prob: float = 0.1) -> bool:
-        said = (0, "Good morning.", 2000)
-        return guards.unsure(
-            hypothesis(
-                vocabulary, said, logprob=logprob, language=language, no_speech_prob=no_speech_prob
-            ),
-            sure_english_logprob=-0.5,
+def test_unlikely_words_are_not_sure_unless_there_are_none(vocabulary: Vocabulary) -> None:
+    def unsure(logprob: float, no_speech_prob: float = 0.1) -> bool:
+        said = hypothesis(
+            vocabulary,
+            (0, "Good morning.", 2000),
+            logprob=logprob,
+            no_speech_prob=no_speech_prob,
         )
+        return guards.unsure(said, sure_logprob=-0.5)
 
-    assert not unsure(-0.4, "en")
-    assert unsure(-0.4, "fr")
-    assert not unsure(-0.2, "fr")
-    assert unsure(-0.55, "en")
-    assert not unsure(-1.5, "en", no_speech_prob=0.9)
+    assert not unsure(-0.45)
+    assert unsure(-0.55)
+    assert not unsure(-1.5, no_speech_prob=0.9)
 
 
 def test_few_words_in_much_speech_are_not_all_of_it(vocabulary: Vocabulary) -> None:

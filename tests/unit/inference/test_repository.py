@@ -7,6 +7,7 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from fanscribe.inference.hearing import Hearing
 from fanscribe.inference.repository import ModelConfig, build_repository
 
 COMMITTED = Path(__file__).parents[3] / "services/inference/model_repository"
@@ -23,8 +24,7 @@ ON_CPU = ModelConfig(
     group_size=2,
     encoder_size=1,
     guards=True,
-    sure_logprob=-0.4,
-    hop_samples=168,
+    hearing=Hearing(-0.4, 168, 5, -0.25, 164, 8),
 )
 
 
@@ -56,6 +56,10 @@ def test_the_configuration_says_what_was_asked_for(tmp_path: Path) -> None:
         "guards": "true",
         "sure_logprob": "-0.4",
         "hop_samples": "168",
+        "beams": "5",
+        "foreign_sure_logprob": "-0.25",
+        "foreign_hop_samples": "164",
+        "foreign_beams": "8",
     }
 
 

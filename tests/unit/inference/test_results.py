@@ -56,7 +56,7 @@ def test_with_a_longer_hop_times_are_those_of_the_audio(vocabulary: Vocabulary) 
     of = excerpt(10_000, ((1000, 4000), (8000, 9500)), hop_samples=200)
     said = hypothesis(vocabulary, (800, "Good morning.", 3200), of=of)
     aligned = {said: Alignment([800, 1600, 3200, 3200], [0.9, 0.9, 0.9])}
-    result = build_result(of.window, [said], aligned, vocabulary)
+    result = build_result([said], aligned, vocabulary)
     [segment] = result["segments"]
     assert (segment["start_ms"], segment["end_ms"]) == (1000, 4000)
     words = [(word["text"], word["start_ms"], word["end_ms"]) for word in segment["words"]]

@@ -1,11 +1,12 @@
 """How a window is listened to again: what is wanted of the decoder, and what is made of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fanscribe_whisper.excerpts import Excerpt, Padding
-from fanscribe_whisper.hypothesis import GREEDY, Hypothesis
-from fanscribe_whisper.scrutiny import BEAMS, Scrutiny
-from fanscribe_whisper.tuning import Tuning
+from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
+from fanscribe_whisper.scrutiny import Scrutiny
+from fanscribe_whisper.tuning import Hearing, Tuning
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Decoding, Want
 
@@ -15,14 +16,20 @@ from tests.support.hypotheses import excerpt, hypothesis
 SPEECH = ((300, 4000), (5000, 6000))
 FIRST = (0, "It was the best of times,", 4000)
 SECOND = (5000, "it was the worst.", 6000)
-TUNING = Tuning(Padding(1000, 2500), workers=1, group_size=1, encoder_size=1)
+BEAMS = Search(beams=7)
+TUNING = Tuning(
+    Padding(1000, 2500), workers=1, group_size=1, encoder_size=1, english=Hearing(-0.5, beams=7)
+)
 
 
 def listen(
-    vocabulary: Vocabulary, heard: Excerpt, answers: Sequence[Hypothesis]
+    vocabulary: Vocabulary,
+    heard: Excerpt,
+    answers: Sequence[Hypothesis],
+    tuning: Tuning = TUNING,
 ) -> tuple[list[Hypothesis], list[Want]]:
     """Answer what is wanted in turn; returns what was found, and all that was wanted."""
-    listening = Scrutiny(vocabulary, TUNING).heard(heard.window)
+    listening = Scrutiny(vocabulary, tuning).heard(heard.window)
     wants = [next(listening)]
     for answer in answers:
         try:
@@ -92,3 +99,38 @@ def test_a_text_as_long_as_the_speech_is_believed(vocabulary: Vocabulary) -> Non
     heard = excerpt(10_000, SPEECH)
     both = hypothesis(vocabulary, FIRST, SECOND, of=heard)
     assert listen(vocabulary, heard, [both])[0] == [both]
+
+
+def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) -> None:
+    heard = excerpt(10_000, SPEECH)
+    for language, decoded in (("en", 1), ("fr", 2)):
+        both = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-0.4, language=language)
+        found, wants = listen(vocabulary, heard, [both] * decoded)
+        assert (found, len(wants)) == ([both], decoded)
+
+
+def test_a_language_to_be_heard_in_another_way_is_listened_to_once_more(
+    vocabulary: Vocabulary,
+) -> None:
+    tuning = replace(TUNING, foreign=Hearing(sure_logprob=-1.0, hop_samples=200))
+    heard = excerpt(10_000, SPEECH)
+    first = hypothesis(vocabulary, FIRST, SECOND, of=heard, language="fr")
+    second = hypothesis(vocabulary, FIRST, SECOND, of=heard, language="fr", logprob=-0.9)
+    [found], [_, again] = listen(vocabulary, heard, [first, second], tuning)
+    # It was the other one that Whisper should not have heard, however likely its words.
+    assert found is second
+    assert isinstance(again, Decoding)
+    assert (again.search, again.heard) == (GREEDY, None)
+    assert again.excerpt.window.hop_samples == 200
+    assert again.excerpt.audio_ms == 8000
+    assert again.excerpt.language == ("fr", first.language_probability)
+
+
+def test_what_is_heard_as_it_should_be_is_listened_to_once(vocabulary: Vocabulary) -> None:
+    tuning = replace(TUNING, foreign=Hearing(sure_logprob=-1.0, hop_samples=200))
+    said = (0, "I see.", 9000)
+    english = hypothesis(vocabulary, said, of=excerpt())
+    french = hypothesis(vocabulary, said, of=excerpt(hop_samples=200), language="fr")
+    nobody = hypothesis(vocabulary, said, language="fr", logprob=-1.5, no_speech_prob=0.9)
+    for only in (english, french, nobody):
+        assert listen(vocabulary, only.excerpt, [only], tuning)[0] == [only]

@@ -1,12 +1,12 @@
 """The model repository Triton reads: the committed model, configured for this machine."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from fanscribe.inference.errors import SetupError
-from fanscribe.inference.hearing import hearing_of
+from fanscribe.inference.hearing import Hearing, hearing_of
 from fanscribe.inference.settings import InferenceSettings
 
 # The committed configuration ends here; what follows is written for each machine.
@@ -35,13 +35,11 @@ class ModelConfig:
     group_size: int
     encoder_size: int
     guards: bool
-    sure_logprob: float
-    hop_samples: int
+    hearing: Hearing
 
     @classmethod
     def of(cls, settings: InferenceSettings, weights: Path | None) -> Self:
         """What the settings ask for, with defaults of the device and the weights filled in."""
-        hearing = hearing_of(settings, weights)
         return cls(
             weights=weights,
             device=settings.device,
@@ -55,8 +53,7 @@ class ModelConfig:
             group_size=settings.effective_group_size,
             encoder_size=settings.effective_encoder_size,
             guards=settings.guards,
-            sure_logprob=hearing.sure_logprob,
-            hop_samples=hearing.hop_samples,
+            hearing=hearing_of(settings, weights),
         )
 
     def render(self) -> str:
@@ -72,8 +69,7 @@ class ModelConfig:
             "group_size": str(self.group_size),
             "encoder_size": str(self.encoder_size),
             "guards": "true" if self.guards else "false",
-            "sure_logprob": str(self.sure_logprob),
-            "hop_samples": str(self.hop_samples),
+            **{name: str(value) for name, value in asdict(self.hearing).items()},
         }
         entries = ",\n".join(
             f"  {{ key: {_quoted(key)}, value: {{ string_value: {_quoted(value)} }} }}"

@@ -59,12 +59,18 @@ class InferenceSettings(TlsServerSettings):
 
     # Whether windows are held to account for the speech in them, and decoded again where they fail.
     guards: bool = True
-    # English text of a lower average log-probability is decoded again with beams. Unset: what suits
-    # the weights, -0.4 for tiny.en and -0.5 for others.
+    # English text of a lower average log-probability is decoded again with beams; 0: with beams at
+    # once. Unset: what suits the weights, -0.4 for tiny.en and -0.5 for others.
     sure_logprob: float | None = Field(default=None, le=0)
     # Samples from frame to frame of the spectrograms: 160 as Whisper was trained, more to let
     # speech sound faster. Unset: what suits the weights, 168 for tiny.en and 160 for others.
     hop_samples: int | None = Field(default=None, ge=160, le=200)
+    # Beams of whatever is decoded with beams. Unset: 5.
+    beams: int | None = Field(default=None, ge=2, le=32)
+    # The same for other languages. Unset: 0, 170 and 12 for base, -0.3, 160 and 5 for others.
+    foreign_sure_logprob: float | None = Field(default=None, le=0)
+    foreign_hop_samples: int | None = Field(default=None, ge=160, le=200)
+    foreign_beams: int | None = Field(default=None, ge=2, le=32)
 
     # How long Triton may take to load the model, in seconds.
     startup_s: float = Field(default=120.0, gt=0)

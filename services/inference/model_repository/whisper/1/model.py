@@ -14,7 +14,7 @@ from fanscribe_whisper.decoder import Decoder
 from fanscribe_whisper.excerpts import Padding, Window
 from fanscribe_whisper.options import RequestError
 from fanscribe_whisper.transcriber import AbandonedError, Transcriber
-from fanscribe_whisper.tuning import Tuning
+from fanscribe_whisper.tuning import Hearing, Tuning
 
 _FINAL: Final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
@@ -43,8 +43,8 @@ class TritonPythonModel:
             encoder_size=int(parameters["encoder_size"]),
             shared=not on_gpu,
             guards=parameters["guards"] == "true",
-            sure_logprob=float(parameters["sure_logprob"]),
-            hop_samples=int(parameters["hop_samples"]),
+            english=_hearing(parameters, ""),
+            foreign=_hearing(parameters, "foreign_"),
         )
         self._transcriber = Transcriber(decoder, tuning)
 
@@ -82,6 +82,14 @@ class TritonPythonModel:
         if len(samples) != 1:
             raise RequestError(f"send one window in each request, not {len(samples)}")
         return self._transcriber.window(samples[0], options[0, 0])
+
+
+def _hearing(parameters: Mapping[str, str], whose: str) -> Hearing:
+    return Hearing(
+        sure_logprob=float(parameters[f"{whose}sure_logprob"]),
+        hop_samples=int(parameters[f"{whose}hop_samples"]),
+        beams=int(parameters[f"{whose}beams"]),
+    )
 
 
 def _answer(sender: Any, result: Future[dict[str, Any]]) -> None:

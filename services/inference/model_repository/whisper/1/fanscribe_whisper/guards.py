@@ -15,8 +15,6 @@ NO_SPEECH_PROB: Final = 0.6
 NO_SPEECH_LOGPROB: Final = -1.0
 # Where no speech was heard for certain, the model's own word is enough.
 DOUBTFUL_NO_SPEECH_PROB: Final = 0.5
-# In the languages Whisper has heard less of. Below, several beams often find better words.
-SURE_FOREIGN_LOGPROB: Final = -0.30
 # Below, the words are hardly those that were spoken.
 FAILED_LOGPROB: Final = -1.0
 # Below, they are not even where somebody speaks for certain. A few words by themselves are less
@@ -43,10 +41,9 @@ def silent(hypothesis: Hypothesis) -> bool:
     return hypothesis.no_speech_prob > NO_SPEECH_PROB and hypothesis.avg_logprob < NO_SPEECH_LOGPROB
 
 
-def unsure(hypothesis: Hypothesis, sure_english_logprob: float) -> bool:
-    """Whether several beams may well find better words; less is sure in other languages."""
-    sure = sure_english_logprob if hypothesis.language == "en" else SURE_FOREIGN_LOGPROB
-    return hypothesis.avg_logprob < sure and not silent(hypothesis)
+def unsure(hypothesis: Hypothesis, sure_logprob: float) -> bool:
+    """Whether several beams may well find better words."""
+    return hypothesis.avg_logprob < sure_logprob and not silent(hypothesis)
 
 
 def sparse(hypothesis: Hypothesis) -> bool:

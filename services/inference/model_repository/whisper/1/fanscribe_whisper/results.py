@@ -14,7 +14,6 @@ from fanscribe_whisper.words import TimedWord, split_words, time_words
 
 
 def build_result(
-    window: Window,
     hypotheses: Sequence[Hypothesis],
     alignments: Mapping[Hypothesis, Alignment],
     vocabulary: Vocabulary,
@@ -24,6 +23,7 @@ def build_result(
     The scores are those of a whole hypothesis, in each of its segments. There are `alignments` if
     words were asked for.
     """
+    window = hypotheses[0].excerpt.window
     segments: list[dict[str, Any]] = []
     free_ms = 0
     for hypothesis in hypotheses:

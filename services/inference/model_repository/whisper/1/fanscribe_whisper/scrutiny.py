@@ -17,10 +17,8 @@ from fanscribe_whisper.tuning import Tuning
 from fanscribe_whisper.vocabulary import Vocabulary
 from fanscribe_whisper.wants import Aligning, Decoding, Want
 
-BEAMS: Final = Search(beams=5)
-# What failed with all beams may not repeat itself.
-UNREPEATED: Final = Search(beams=5, unrepeated_tokens=4)
-
+# What failed with all beams may not repeat itself: no run of so many tokens.
+UNREPEATED_TOKENS: Final = 4
 # More leaves the decoder no positions to go on with.
 MOST_KNOWN: Final = MAX_POSITIONS - 48
 
@@ -38,15 +36,17 @@ class Scrutiny:
 
     def heard(self, window: Window) -> Asking[list[Hypothesis]]:
         """Find out what is said in a window, in order."""
-        first = yield from self._decoded(whole(window), GREEDY)
+        search = self._first_search(window.options.language)
+        first = yield from self._decoded(whole(window), search)
         if not self._tuning.guards:
             return [first]
+        first = yield from self._in_its_language(first)
         best = yield from self._rescued((yield from self._settled(first)))
         best = yield from self._continued(best)
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
-            again = yield from self._settled((yield from self._decoded(hole, BEAMS)))
+            again = yield from self._settled((yield from self._decoded(hole, self._beams(best))))
             if again.text and not (guards.silent(again) or self._failed(again)):
                 found.append(again)
         return sorted(found, key=lambda one: one.excerpt.start_ms)
@@ -60,6 +60,16 @@ class Scrutiny:
                 alignments[hypothesis] = yield Aligning(hypothesis)
         return alignments
 
+    def _in_its_language(self, first: Hypothesis) -> Asking[Hypothesis]:
+        """Listen once more, if the language that was found is one to be heard in another way."""
+        hop_samples = self._tuning.hearing(first.language).hop_samples
+        window = first.excerpt.window
+        if hop_samples == window.hop_samples or guards.silent(first):
+            return first
+        again = whole(replace(window, hop_samples=hop_samples))
+        known = replace(again, language=(first.language, first.language_probability))
+        return (yield from self._decoded(known, self._first_search(first.language)))
+
     def _settled(self, best: Hypothesis) -> Asking[Hypothesis]:
         """Cut off a loop, decode again what is not sure, and keep the best.
 
@@ -69,10 +79,11 @@ class Scrutiny:
         if _echoing(best):
             unprompted = best.excerpt_again(prompt=[])
             best = self._better(best, (yield from self._decoded(unprompted, GREEDY)))
-        unsure = guards.unsure(best, self._tuning.sure_logprob)
+        unsure = guards.unsure(best, self._tuning.hearing(best.language).sure_logprob)
         doubted = self._failed(best) or unsure or loops.ends_as_before(best)
         if best.search == GREEDY and doubted:
-            again = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best)
+            search = self._beams(best)
+            again = Decoding(best.excerpt_again(), best.encoded.frames, search, best)
             best = self._better(best, (yield from self._answer(again)))
         return best
 
@@ -82,7 +93,8 @@ class Scrutiny:
         With full padding, as Whisper was trained; at last with repeats forbidden. That is dear, and
         finds nothing more in a stretch that has failed by itself.
         """
-        for search in (BEAMS, UNREPEATED):
+        beams = self._beams(best)
+        for search in (beams, replace(beams, unrepeated_tokens=UNREPEATED_TOKENS)):
             if self._failed(best):
                 second = yield from self._decoded(best.excerpt_again(), search, FULL_PADDING)
                 best = self._better(best, second)
@@ -94,8 +106,9 @@ class Scrutiny:
         The decoder likes to stop at a pause. What it hears when it may not knows what was said just
         before, unlike what is decoded by itself.
         """
+        search = self._beams(best)
         while known := self._last_told(best):
-            onward = Decoding(best.excerpt_again(), best.encoded.frames, BEAMS, best, known)
+            onward = Decoding(best.excerpt_again(), best.encoded.frames, search, best, known)
             more = yield from self._answer(onward)
             both = self._without_loop(self._joined(best, more, known), suspect=True)
             if more.avg_logprob < guards.FAILED_MORE_LOGPROB or not self._goes_on(best, both):
@@ -179,6 +192,15 @@ class Scrutiny:
         if not (suspect or loops.looping(hypothesis, self._vocabulary)):
             return hypothesis
         return loops.without_loop(hypothesis, self._vocabulary) or hypothesis
+
+    def _first_search(self, language: str) -> Search:
+        """With beams at once where nothing would be sure without."""
+        hearing = self._tuning.hearing(language)
+        return GREEDY if hearing.sure_logprob < 0 else Search(beams=hearing.beams)
+
+    def _beams(self, hypothesis: Hypothesis) -> Search:
+        """The search with several beams, as many as suit the language that was found."""
+        return Search(beams=self._tuning.hearing(hypothesis.language).beams)
 
     def _failed(self, hypothesis: Hypothesis) -> bool:
         return guards.failed(hypothesis, self._vocabulary)

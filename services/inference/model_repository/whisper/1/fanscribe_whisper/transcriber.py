@@ -75,7 +75,8 @@ class Transcriber:
                 f"AUDIO must hold 1 to {MAX_SAMPLES} samples (30 s at 16 kHz), not {len(samples)}"
             )
         prompt = self._vocabulary.prompt(options.initial_prompt)
-        return Window(samples, options, prompt, self._tuning.hop_samples)
+        hearing = self._tuning.hearing(options.language)
+        return Window(samples, options, prompt, hearing.hop_samples)
 
     def submit(
         self,
@@ -115,7 +116,7 @@ class Transcriber:
     def _listening(self, window: Window) -> Asking[dict[str, Any]]:
         heard = yield from self._scrutiny.heard(window)
         alignments = yield from self._scrutiny.aligned(heard)
-        return build_result(window, heard, alignments, self._vocabulary)
+        return build_result(heard, alignments, self._vocabulary)
 
     def _work(self) -> None:
         while waiting := self._line.take():

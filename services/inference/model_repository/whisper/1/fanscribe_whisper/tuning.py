@@ -7,6 +7,18 @@ from fanscribe_whisper.features import HOP_SAMPLES
 
 
 @dataclass(frozen=True)
+class Hearing:
+    """How speech is listened to."""
+
+    # Text less likely than this, on average, is decoded again with beams; 0: with them at once.
+    sure_logprob: float
+    # From frame to frame of the spectrograms: longer than Whisper's own, and speech sounds faster.
+    hop_samples: int = HOP_SAMPLES
+    # How many, wherever the likeliest next word alone is not good enough.
+    beams: int = 5
+
+
+@dataclass(frozen=True)
 class Tuning:
     """How windows are decoded; their text depends on it, but never on what else is in a batch."""
 
@@ -21,12 +33,15 @@ class Tuning:
     shared: bool = True
     # Whether windows are held to account. Without, each is decoded once and believed.
     guards: bool = True
-    # English text less likely than this, on average, is decoded again with beams.
-    sure_logprob: float = -0.5
-    # From frame to frame of the spectrograms: longer than Whisper's own, and speech sounds faster.
-    hop_samples: int = HOP_SAMPLES
+    english: Hearing = Hearing(sure_logprob=-0.5)
+    # Other languages, of which Whisper has heard less.
+    foreign: Hearing = Hearing(sure_logprob=-0.3)
 
     @property
     def most_windows(self) -> int:
         """Windows held before Triton is let gather more: company for each, and full batches."""
         return max(1, 5 * self.workers * self.group_size // 8)
+
+    def hearing(self, language: str) -> Hearing:
+        """How a language is listened to; as English, while it is not known ("")."""
+        return self.english if language in {"", "en"} else self.foreign

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fanscribe_whisper.excerpts import Excerpt, Padding
+from fanscribe_whisper.excerpts import Excerpt, Padding, whole
 from fanscribe_whisper.hypothesis import GREEDY, Hypothesis, Search
+from fanscribe_whisper.options import Options
 from fanscribe_whisper.scrutiny import Scrutiny
 from fanscribe_whisper.tuning import Hearing, Tuning
 from fanscribe_whisper.vocabulary import Vocabulary
@@ -134,3 +135,21 @@ def test_what_is_heard_as_it_should_be_is_listened_to_once(vocabulary: Vocabular
     nobody = hypothesis(vocabulary, said, language="fr", logprob=-1.5, no_speech_prob=0.9)
     for only in (english, french, nobody):
         assert listen(vocabulary, only.excerpt, [only], tuning)[0] == [only]
+
+
+def test_where_nothing_is_sure_without_beams_they_are_used_at_once(vocabulary: Vocabulary) -> None:
+    tuning = replace(TUNING, foreign=Hearing(sure_logprob=0.0, hop_samples=200, beams=9))
+    untold = excerpt(10_000, SPEECH)
+    likely = hypothesis(vocabulary, FIRST, SECOND, of=untold, language="fr", logprob=-0.01)
+    told = whole(replace(untold.window, options=Options(language="fr"), hop_samples=200))
+    with_beams = replace(likely, excerpt=told, search=Search(beams=9))
+    found, [only] = listen(vocabulary, told, [with_beams], tuning)
+    assert found == [with_beams]
+    assert isinstance(only, Decoding)
+    assert only.search == Search(beams=9)
+
+    found, [first, again] = listen(vocabulary, untold, [likely, with_beams], tuning)
+    assert found == [with_beams]
+    assert isinstance(first, Decoding)
+    assert isinstance(again, Decoding)
+    assert (first.search, again.search) == (GREEDY, Search(beams=9))

@@ -1,7 +1,7 @@
 """A line in which things wait, those of one kind to leave it together."""
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -11,11 +11,12 @@ T = TypeVar("T")
 class Line(Generic[T]):
     """Things wait by number; whoever takes gets the first one and others of its kind.
 
-    At most `most` leave together, and not more than one of so many `parts` of all that wait: the
-    last things are shared out so, and nobody is left with many of them while others have none.
+    As many leave together as `most` says of the first one at most, and not more than one of so many
+    `parts` of all that wait: the last things are shared out so, and nobody is left with many of
+    them while others have none.
     """
 
-    def __init__(self, most: int, *, parts: int) -> None:
+    def __init__(self, most: Callable[[T], int], *, parts: int) -> None:
         self._most = most
         self._parts = parts
         self._changed = Condition()
@@ -49,7 +50,7 @@ class Line(Generic[T]):
         kind = min(self._kinds, key=lambda kind: self._kinds[kind][0][:2])
         waiting = self._kinds[kind]
         part = -(-sum(map(len, self._kinds.values())) // self._parts)
-        count = min(self._most, len(waiting), part)
+        count = min(self._most(waiting[0][-1]), len(waiting), part)
         taken = [heapq.heappop(waiting)[-1] for _ in range(count)]
         if not waiting:
             del self._kinds[kind]

@@ -58,7 +58,8 @@ class Transcriber:
         self._tuning = tuning
         self._scrutiny = Scrutiny(self._vocabulary, tuning)
         self._line: Line[_Waiting] = Line(
-            tuning.group_size, parts=tuning.workers if tuning.shared else 1
+            lambda first: tuning.together(first.want.beams),
+            parts=tuning.workers if tuning.shared else 1,
         )
         self._room = Condition()
         self._in_work = 0

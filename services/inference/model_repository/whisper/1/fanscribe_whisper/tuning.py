@@ -1,9 +1,13 @@
 """What trades speed for words, and memory for speed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from fanscribe_whisper.excerpts import Padding
 from fanscribe_whisper.features import HOP_SAMPLES
+
+# As many as a whole group is decoded with.
+USUAL_BEAMS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class Hearing:
     # From frame to frame of the spectrograms: longer than Whisper's own, and speech sounds faster.
     hop_samples: int = HOP_SAMPLES
     # How many, wherever the likeliest next word alone is not good enough.
-    beams: int = 5
+    beams: int = USUAL_BEAMS
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Tuning:
     def most_windows(self) -> int:
         """Windows held before Triton is let gather more: company for each, and full batches."""
         return max(1, 5 * self.workers * self.group_size // 8)
+
+    def together(self, beams: int) -> int:
+        """Excerpts decoded together at most: fewer with many beams, which all take memory."""
+        return max(1, self.group_size * USUAL_BEAMS // max(beams, USUAL_BEAMS))
 
     def hearing(self, language: str) -> Hearing:
         """How a language is listened to; as English, while it is not known ("")."""

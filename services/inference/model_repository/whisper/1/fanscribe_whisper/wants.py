@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from fanscribe_whisper.excerpts import Excerpt
 from fanscribe_whisper.features import FRAMES_PER_S
@@ -25,6 +25,11 @@ class Decoding:
     known: tuple[int, ...] = ()
 
     @property
+    def beams(self) -> int:
+        """Texts that are followed at a time."""
+        return self.search.beams
+
+    @property
     def kind(self) -> Hashable:
         """What those have in common that may share a batch.
 
@@ -40,6 +45,7 @@ class Aligning:
     """When the words of a hypothesis that has text were spoken; the answer is an Alignment."""
 
     hypothesis: Hypothesis
+    beams: ClassVar[int] = 1
 
     @property
     def frames(self) -> int:

@@ -19,7 +19,7 @@ class Hearing:
     # Samples from frame to frame of the spectrograms. Whisper was trained with 160; with more,
     # speech sounds faster, but no higher.
     hop_samples: int = 160
-    # How many, there and wherever something seems wrong with a text.
+    # How many, wherever text is not decoded greedily.
     beams: int = 5
     # The same for other languages, of which Whisper has heard less.
     foreign_sure_logprob: float = -0.3

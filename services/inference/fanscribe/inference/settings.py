@@ -65,7 +65,7 @@ class InferenceSettings(TlsServerSettings):
     # Samples from frame to frame of the spectrograms: 160 as Whisper was trained, more to let
     # speech sound faster. Unset: what suits the weights, 168 for tiny.en and 160 for others.
     hop_samples: int | None = Field(default=None, ge=160, le=200)
-    # Beams of whatever is decoded with beams. Unset: 5.
+    # How many beams, wherever text is not decoded greedily. Unset: 5.
     beams: int | None = Field(default=None, ge=2, le=32)
     # The same for other languages. Unset: 0, 170 and 12 for base, -0.3, 160 and 5 for others.
     foreign_sure_logprob: float | None = Field(default=None, le=0)

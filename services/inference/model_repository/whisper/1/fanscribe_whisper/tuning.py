@@ -18,7 +18,7 @@ class Hearing:
     sure_logprob: float
     # From frame to frame of the spectrograms: longer than Whisper's own, and speech sounds faster.
     hop_samples: int = HOP_SAMPLES
-    # How many, wherever the likeliest next word alone is not good enough.
+    # How many, wherever text is not decoded greedily.
     beams: int = USUAL_BEAMS
 
 

@@ -104,8 +104,13 @@ def test_a_text_as_long_as_the_speech_is_believed(vocabulary: Vocabulary) -> Non
 
 def test_less_is_sure_in_other_languages_than_english(vocabulary: Vocabulary) -> None:
     heard = excerpt(10_000, SPEECH)
-    for language, decoded in (("en", 1), ("fr", 2)):
-        both = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=-0.4, language=language)
+    for language, logprob, decoded in (
+        ("en", -0.4, 1),
+        ("en", -0.55, 2),
+        ("fr", -0.2, 1),
+        ("fr", -0.4, 2),
+    ):
+        both = hypothesis(vocabulary, FIRST, SECOND, of=heard, logprob=logprob, language=language)
         found, wants = listen(vocabulary, heard, [both] * decoded)
         assert (found, len(wants)) == ([both], decoded)
 

@@ -1,4 +1,4 @@
-"""How weights hear best, as measured by `benchmarks.frontier`."""
+"""How weights hear best; benchmarks/README.md tells what that follows from."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

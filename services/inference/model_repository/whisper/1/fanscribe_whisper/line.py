@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Line(Generic[T]):
     """Things wait by number; whoever takes gets the first one and others of its kind.
 
-    As many leave together as `most` says of the first one at most, and not more than one of so many
+    At most as many leave together as `most` says of the first, and not more than one of so many
     `parts` of all that wait: the last things are shared out so, and nobody is left with many of
     them while others have none.
     """

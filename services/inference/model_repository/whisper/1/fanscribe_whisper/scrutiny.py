@@ -46,7 +46,9 @@ class Scrutiny:
         found = [best]
         # Speech without text is looked at again.
         for hole in self._holes(best):
-            again = yield from self._settled((yield from self._decoded(hole, self._beams(best))))
+            again = yield from self._settled(
+                (yield from self._decoded(hole, self._beams(best.language)))
+            )
             if again.text and not (guards.silent(again) or self._failed(again)):
                 found.append(again)
         return sorted(found, key=lambda one: one.excerpt.start_ms)
@@ -82,7 +84,7 @@ class Scrutiny:
         unsure = guards.unsure(best, self._tuning.hearing(best.language).sure_logprob)
         doubted = self._failed(best) or unsure or loops.ends_as_before(best)
         if best.search == GREEDY and doubted:
-            search = self._beams(best)
+            search = self._beams(best.language)
             again = Decoding(best.excerpt_again(), best.encoded.frames, search, best)
             best = self._better(best, (yield from self._answer(again)))
         return best
@@ -93,7 +95,7 @@ class Scrutiny:
         With full padding, as Whisper was trained; at last with repeats forbidden. That is dear, and
         finds nothing more in a stretch that has failed by itself.
         """
-        beams = self._beams(best)
+        beams = self._beams(best.language)
         for search in (beams, replace(beams, unrepeated_tokens=UNREPEATED_TOKENS)):
             if self._failed(best):
                 second = yield from self._decoded(best.excerpt_again(), search, FULL_PADDING)
@@ -106,7 +108,7 @@ class Scrutiny:
         The decoder likes to stop at a pause. What it hears when it may not knows what was said just
         before, unlike what is decoded by itself.
         """
-        search = self._beams(best)
+        search = self._beams(best.language)
         while known := self._last_told(best):
             onward = Decoding(best.excerpt_again(), best.encoded.frames, search, best, known)
             more = yield from self._answer(onward)
@@ -195,12 +197,11 @@ class Scrutiny:
 
     def _first_search(self, language: str) -> Search:
         """With beams at once where nothing would be sure without."""
-        hearing = self._tuning.hearing(language)
-        return GREEDY if hearing.sure_logprob < 0 else Search(beams=hearing.beams)
+        return GREEDY if self._tuning.hearing(language).sure_logprob < 0 else self._beams(language)
 
-    def _beams(self, hypothesis: Hypothesis) -> Search:
-        """The search with several beams, as many as suit the language that was found."""
-        return Search(beams=self._tuning.hearing(hypothesis.language).beams)
+    def _beams(self, language: str) -> Search:
+        """The search with several beams, as many as suit a language."""
+        return Search(beams=self._tuning.hearing(language).beams)
 
     def _failed(self, hypothesis: Hypothesis) -> bool:
         return guards.failed(hypothesis, self._vocabulary)
